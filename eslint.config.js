@@ -1,0 +1,31 @@
+import neostandard, { plugins } from 'neostandard'
+
+const layers = (from, forbidden) => ({
+  files: [`lib/${from}/**/*.ts`],
+  rules: { 'no-restricted-imports': ['error', { patterns: forbidden.map((layer) => ({ group: [`**/${layer}/**`, `../${layer}/*`], message: `${from} must not import ${layer}` })) }] },
+})
+
+export default [
+  ...neostandard({ ts: true, ignores: ['dist/**', 'coverage/**', '.tap/**', 'docs/.vitepress/{cache,dist}/**', 'test/types/generated/**', 'benchmarks/node_modules/**', 'benchmarks/results/**'] }),
+  {
+    files: ['lib/**/*.ts', 'test/**/*.ts', 'examples/**/*.ts'],
+    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+    },
+  },
+  {
+    files: ['lib/{core,query,schema,postgres,fastify,prisma}/**/*.ts'],
+    rules: { 'no-console': 'error' },
+  },
+  layers('core', ['query', 'schema', 'postgres', 'fastify', 'testing', 'demo', 'cli']),
+  layers('schema', ['query', 'postgres', 'fastify', 'testing', 'demo', 'cli']),
+  layers('query', ['postgres', 'fastify', 'testing', 'demo', 'cli']),
+  layers('postgres', ['fastify', 'testing', 'demo', 'cli']),
+  layers('fastify', ['testing', 'demo', 'cli']),
+  layers('testing', ['fastify', 'demo', 'cli']),
+]

@@ -1,0 +1,57 @@
+// What the query layer and the layers below it say to each other: text in, text out.
+// Every parameter and every value is PostgreSQL's own text form, so that no driver guesses a type
+// and a plan's encoders and decoders alone decide (FACTS: guessing a type per value is where clients lose time).
+
+/** One statement. The text has `$1 … $n`; `params[i]` is the text form of `$i+1`, or null. */
+export interface Statement {
+  readonly text: string
+  readonly params: readonly (string | null)[]
+}
+
+export interface ResultColumn {
+  readonly name: string
+  /** The type's OID. */
+  readonly type: number
+}
+
+export interface QueryResult {
+  /** Values in column order, as PostgreSQL's text; SQL NULL is null. */
+  readonly rows: (string | null)[][]
+  readonly columns: readonly ResultColumn[]
+  /** Rows affected or returned, as the command tag says; 0 where it says nothing. */
+  readonly count: number
+  /** The command tag's word: `SELECT`, `INSERT`, `UPDATE`, … */
+  readonly command: string
+}
+
+/** Runs statements on one connection, inside one transaction that the caller of `run` has opened. */
+export interface Runner {
+  query (statement: Statement): Promise<QueryResult>
+  /** Sent together, one round trip; rejects with the first failure. */
+  batch (statements: readonly Statement[]): Promise<QueryResult[]>
+}
+
+/**
+ * How a compiled operation is carried out.
+ * - `statement`: one statement, which is its own transaction.
+ * - `batch`: independent statements, sent in one round trip inside one transaction.
+ * - `steps`: statements that depend on each other's answers; `run` is given a runner inside a transaction.
+ * - `constant`: the answer follows from the arguments; the database is not asked.
+ * A `decode` or `run` that throws after a write must leave nothing behind: only `steps` may throw for a
+ * reason that should undo its writes, since `statement` and `batch` have committed when `decode` runs.
+ */
+export type Work<T> =
+  | { readonly type: 'statement', readonly statement: Statement, readonly decode: (result: QueryResult) => T }
+  | { readonly type: 'batch', readonly statements: readonly Statement[], readonly decode: (results: readonly QueryResult[]) => T }
+  | { readonly type: 'steps', readonly run: (runner: Runner) => Promise<T> }
+  | { readonly type: 'constant', readonly value: T }
+
+/** `unknown`: raw SQL, which only the server can judge. */
+export type Access = 'read' | 'write' | 'unknown'
+
+export interface CompiledOperation<T = unknown> {
+  readonly access: Access
+  readonly work: Work<T>
+  /** Turns a failure of the database into the error that the caller sees; returns the failure itself when it has no better word. */
+  readonly mapError: (failure: Error) => Error
+}
