@@ -1,0 +1,26 @@
+import { PostgresDialect } from '@zenstackhq/orm/dialects/postgres'
+import { ZenStackClient } from '@zenstackhq/orm'
+import pg from 'pg'
+import { schema } from '../schema/zenstack.js'
+
+export async function open ({ url, max }) {
+  const db = new ZenStackClient(schema, { dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max }) }) })
+  return {
+    name: 'ZenStack',
+    findUnique: (id) => db.user.findUnique({ where: { id } }),
+    findMany100: () => db.post.findMany({ orderBy: { id: 'asc' }, take: 100 }),
+    findFirst: (views) => db.post.findFirst({ where: { published: true, views: { gte: views } }, orderBy: [{ views: 'asc' }, { id: 'asc' }] }),
+    include: (from) => db.post.findMany({ where: { id: { gt: from } }, orderBy: { id: 'asc' }, take: 20, include: { author: true, comments: true } }),
+    nested: (id) => db.user.findUnique({ where: { id }, select: { id: true, name: true, posts: { orderBy: { id: 'asc' }, select: { id: true, title: true, comments: { orderBy: { id: 'asc' }, select: { id: true, body: true } } } } } }),
+    create: (title, authorId) => db.post.create({ data: { title, content: 'text', authorId } }),
+    createNested: (title, authorId) => db.post.create({
+      data: { title, content: 'text', author: { connect: { id: authorId } }, comments: { create: ['one', 'two', 'three'].map((body) => ({ body, author: { connect: { id: authorId } } })) } },
+      select: { id: true, title: true },
+    }),
+    update: (id, views) => db.post.update({ where: { id }, data: { views } }),
+    upsert: (email, name) => db.user.upsert({ where: { email }, create: { email, name }, update: { name } }),
+    groupBy: async () => (await db.post.groupBy({ by: ['published'], where: { id: { lte: 5000 } }, _count: true, _sum: { views: true }, orderBy: { published: 'asc' } }))
+      .map((row) => ({ published: row.published, count: typeof row._count === 'number' ? row._count : row._count._all, views: row._sum.views })),
+    close: () => db.$disconnect(),
+  }
+}

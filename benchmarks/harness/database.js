@@ -1,0 +1,27 @@
+// One PostgreSQL of the dev kit with the benchmark's schema and rows; BENCH_DATABASE_URL takes a running one instead
+// (an empty database: it is filled).
+
+import { readFileSync } from 'node:fs'
+import postgres from 'postgres'
+
+const read = (name) => readFileSync(new URL(`../schema/${name}`, import.meta.url), 'utf8')
+
+export async function fill (url) {
+  const sql = postgres(url, { max: 1, onnotice: () => {} })
+  await sql.unsafe(read('schema.sql'))
+  await sql.unsafe(read('seed.sql'))
+  await sql.end()
+}
+
+export async function startDatabase () {
+  const given = process.env.BENCH_DATABASE_URL
+  if (given !== undefined) {
+    await fill(given)
+    return { url: given, close: async () => {} }
+  }
+  const { startCluster } = await import('fastify-multi-region/testing')
+  const cluster = await startCluster({ regions: ['fra'], primaryRegion: 'fra' })
+  const url = cluster.region('fra').databaseUrls.primary
+  await fill(url)
+  return { url, close: () => cluster.close() }
+}

@@ -1,0 +1,23 @@
+// What `npm run bench` needs before its first run: the peers' packages, and Prisma's generated client.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+const here = import.meta.dirname
+
+function run (command, args, options = {}) {
+  const { status } = spawnSync(command, args, { cwd: here, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32', ...options })
+  if (status !== 0) {
+    console.error(`${command} ${args.join(' ')} failed`)
+    process.exit(1)
+  }
+}
+
+if (!existsSync(new URL('node_modules/postgres', import.meta.url))) {
+  console.log('installing the peers that are measured (once)')
+  run('npm', ['ci', '--no-audit', '--no-fund'])
+}
+if (!existsSync(new URL('node_modules/.prisma/client/schema.prisma', import.meta.url))) {
+  // `generate` needs no schema engine, but looks for its binary and would download it; any existing file will do.
+  run('npx', ['--no-install', 'prisma', 'generate'], { cwd: `${here}/schema`, env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } })
+}
