@@ -1,0 +1,110 @@
+// What is known of a server: immutable snapshots, replaced on change, so that a decision reads one field.
+// Unknown is a value: `undefined`, or the role `unknown`. It is never read as 0, false or "primary".
+
+import type { Lsn, LogGeometry } from './lsn.ts'
+
+/** What a server is, as last proven by itself; never by its name or region. */
+export type Role = 'primary' | 'standby' | 'unknown'
+
+export type Breaker = 'closed' | 'open' | 'half-open'
+
+/**
+ * Why a server that is not in recovery is not written:
+ * - `older-timeline`: another server of the same system is out of recovery on a newer timeline; its reads count as stale.
+ * - `equal-timeline`: another one is out of recovery on the same timeline: split brain, nobody is written.
+ * - `foreign-system`: it belongs to another system than the configured primary.
+ * - `unproven-promotion`: configured as a replica and never seen on a newer timeline: a clone or a branch.
+ */
+export type FenceReason = 'older-timeline' | 'equal-timeline' | 'foreign-system' | 'unproven-promotion'
+
+/** Which server answered, and which run of it. */
+export interface Fingerprint {
+  /** `system_identifier`; the same on a standby, a clone and a branch. */
+  readonly system: string | undefined
+  /** `inet_server_addr()`; undefined over a Unix socket. */
+  readonly address: string | undefined
+  readonly port: string | undefined
+  /** `pg_postmaster_start_time()`, in the server's microseconds. */
+  readonly startedAt: string | undefined
+}
+
+/** What one look of the monitor found. Fields that this server cannot answer are undefined. */
+export interface ServerSample {
+  readonly fingerprint: Fingerprint
+  readonly role: Role
+  /** The newest that any of its sources knows (FACTS 2.13). */
+  readonly timeline: number | undefined
+  /** What a standby has replayed (the server calls it replay position). */
+  readonly appliedLsn: Lsn | undefined
+  /** What a primary has flushed. */
+  readonly flushLsn: Lsn | undefined
+  /** The target's epoch when the look was sent; the position counts in this epoch only. */
+  readonly epoch: number
+  /** This process's monotonic clock when the look was sent, and how long it took. */
+  readonly sentAtMs: number
+  readonly tookMs: number
+}
+
+/** What is asked once a session of the monitor. */
+export interface ServerSettings {
+  /** `server_version_num`, e.g. 180004. */
+  readonly version: number | undefined
+  readonly maxConnections: number | undefined
+  readonly reservedConnections: number | undefined
+  readonly synchronousCommit: string | undefined
+  readonly defaultReadOnly: boolean | undefined
+  readonly geometry: LogGeometry | undefined
+  readonly hotStandbyFeedback: boolean | undefined
+  readonly maxStandbyStreamingDelayMs: number | undefined
+  /** Prepared statements and session state do not survive between transactions here. */
+  readonly pooler: 'none' | 'transaction-mode' | 'unknown'
+}
+
+/** Can this server say how far it is? `none`: Aurora, logical subscribers, stubs; only time works there (FACTS 2.16). */
+export type Positions = 'available' | 'none' | 'unknown'
+
+export interface TargetFacts {
+  readonly name: 'local' | 'primary'
+  readonly role: Role
+  /** Did the last contact succeed? Undefined before the first. */
+  readonly up: boolean | undefined
+  readonly breaker: Breaker
+  readonly system: string | undefined
+  readonly timeline: number | undefined
+  /** Counts only while `sampleEpoch === epoch`. */
+  readonly appliedLsn: Lsn | undefined
+  readonly flushLsn: Lsn | undefined
+  /** One run of one server as this process sees it; raised when a connection to it opens or closes. Live: read it from the target's pool at the moment of use. */
+  readonly sampleEpoch: number
+  readonly sampledAtMs: number | undefined
+  readonly roundTripMs: number | undefined
+  readonly fingerprint: Fingerprint
+  readonly fenced: FenceReason | undefined
+  /** Proven to be the primary, and not fenced. */
+  readonly writable: boolean
+  readonly positions: Positions
+  readonly settings: ServerSettings | undefined
+}
+
+const unknownFingerprint: Fingerprint = Object.freeze({ system: undefined, address: undefined, port: undefined, startedAt: undefined })
+
+export function unknownTarget (name: 'local' | 'primary'): TargetFacts {
+  return Object.freeze({
+    name,
+    role: 'unknown',
+    up: undefined,
+    breaker: 'closed',
+    system: undefined,
+    timeline: undefined,
+    appliedLsn: undefined,
+    flushLsn: undefined,
+    sampleEpoch: -1,
+    sampledAtMs: undefined,
+    roundTripMs: undefined,
+    fingerprint: unknownFingerprint,
+    fenced: undefined,
+    writable: false,
+    positions: 'unknown',
+    settings: undefined,
+  } as const)
+}
