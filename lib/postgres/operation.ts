@@ -1,0 +1,84 @@
+// An operation: what a method of the client returns. It looks like a promise and runs when it is first
+// awaited, once; until then `$transaction([...])` can take it and run it in its own batch.
+//
+// The internals are reached through functions of this file, not through members: the names of an
+// operation's members belong to the caller's schema (`db.user.findUnique(…).posts()`).
+
+import { QueryInvalidError } from '../core/errors.ts'
+import type { CompiledOperation } from '../query/statement.ts'
+
+/** Turns a method and its arguments into statements; one object a model, one for raw SQL. */
+export interface Compiler {
+  compile (method: string, args: unknown): CompiledOperation
+}
+
+/** Carries operations out: a client's router, or one transaction. */
+export interface Executor {
+  execute (operation: Operation<unknown>): Promise<unknown>
+}
+
+// Set once by the class below, whose private fields they read.
+let compiled: (operation: Operation<unknown>) => CompiledOperation
+let describe: (operation: Operation<unknown>) => OperationParts
+let claim: (operation: Operation<unknown>, promise: Promise<unknown>) => void
+
+export class Operation<T> implements Promise<T> {
+  readonly #executor: Executor
+  readonly #compiler: Compiler
+  readonly #method: string
+  readonly #args: unknown
+  #promise: Promise<T> | undefined
+
+  constructor (executor: Executor, compiler: Compiler, method: string, args: unknown) {
+    this.#executor = executor
+    this.#compiler = compiler
+    this.#method = method
+    this.#args = args
+    this.#promise = undefined
+  }
+
+  // Promise's own signature.
+  then<A = T, B = never> (onFulfilled?: ((value: T) => A | PromiseLike<A>) | null, onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+    return this.#run().then(onFulfilled, onRejected)
+  }
+
+  catch<B = never> (onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.#run().catch(onRejected)
+  }
+
+  finally (onFinally?: (() => void) | null): Promise<T> {
+    return this.#run().finally(onFinally)
+  }
+
+  get [Symbol.toStringTag] (): string { return 'Promise' }
+
+  #run (): Promise<T> {
+    // The executor answers with what the compiler's plan decodes, which is what T says.
+    return this.#promise ??= this.#executor.execute(this) as Promise<T>
+  }
+
+  static {
+    compiled = (operation) => operation.#compiler.compile(operation.#method, operation.#args)
+    describe = (operation) => ({ executor: operation.#executor, compiler: operation.#compiler, method: operation.#method, args: operation.#args })
+    claim = (operation, promise) => {
+      if (operation.#promise !== undefined) throw new QueryInvalidError('An operation in `$transaction([...])` has been awaited already, or stands in the list twice', { path: [] })
+      operation.#promise = promise
+    }
+  }
+}
+
+export interface OperationParts {
+  readonly executor: Executor
+  readonly compiler: Compiler
+  readonly method: string
+  readonly args: unknown
+}
+
+/** The statements of an operation. @throws QueryInvalidError for arguments that the schema refuses */
+export const compileOf = (operation: Operation<unknown>): CompiledOperation => compiled(operation)
+
+/** What an operation was made of, for calls chained on it. */
+export const partsOf = (operation: Operation<unknown>): OperationParts => describe(operation)
+
+/** Takes an operation that has not run; from now on it answers with `promise`. @throws QueryInvalidError when it has run */
+export const claimOperation = (operation: Operation<unknown>, promise: Promise<unknown>): void => { claim(operation, promise) }
