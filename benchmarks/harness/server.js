@@ -1,0 +1,30 @@
+// Starts a server under test in its own process, and ends it.
+
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+
+export async function startServer (name, url, { execArgv = [] } = {}) {
+  const profile = process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', '--heap-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`, `--heap-prof-dir=${process.env.BENCH_PROFILE}`]
+  const started = performance.now()
+  const child = fork(new URL('../servers/start.js', import.meta.url), [name], { execArgv: [...profile, ...execArgv], env: { ...process.env, DATABASE_URL: url, NODE_ENV: 'production' } })
+  const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => { throw new Error(`server ${name} ended with ${code}`) })])
+  const ready = performance.now() - started
+  const ask = async (word) => {
+    child.send(word)
+    const [answer] = await once(child, 'message')
+    return answer
+  }
+  return {
+    name,
+    port: message.port,
+    readyMs: ready,
+    memory: async () => (await ask('memory')).memory,
+    close: async () => {
+      if (child.exitCode !== null) return
+      child.send('close')
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      await once(child, 'exit')
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,92 @@
+// What the plugin costs where it saves nothing: one region, one database. The same routes on bare Fastify with postgres.js,
+// on this plugin (without and with tokens), and on @fastify/postgres; each server in a process of its own, loaded in turn.
+
+import assert from 'node:assert/strict'
+import { startDatabase } from '../harness/database.js'
+import { load, loader } from '../harness/load.js'
+import { cut, cutUp, printTargets, table } from '../harness/report.js'
+import { compare } from '../harness/rounds.js'
+import { startServer } from '../harness/server.js'
+
+export const description = `the plugin against bare Fastify + postgres.js and @fastify/postgres over HTTP (load: ${loader})`
+
+const BASELINE = 'bare'
+const SERVERS = ['bare', 'ours', 'ours-tokens', 'fastify-postgres']
+
+const json = { 'content-type': 'application/json' }
+const ids = Array.from({ length: 200 }, (_, i) => 1 + (i * 37) % 500)
+
+const routes = {
+  none: ids.slice(0, 1).map(() => ({ path: '/none' })),
+  row: ids.map((id) => ({ path: `/row/${id}` })),
+  include: ids.map((id) => ({ path: `/include/${id}` })),
+  write: ids.map((id) => ({ method: 'POST', path: '/write', headers: json, body: JSON.stringify({ title: `Title ${id}`, authorId: id }) })),
+}
+
+export async function run ({ seed, quick, only }) {
+  const database = await startDatabase()
+  const servers = []
+  try {
+    for (const name of SERVERS) servers.push(await startServer(name, database.url))
+    await sameAnswers(servers)
+    const results = []
+    const callersList = quick ? [1, 20] : [1, 20, 100]
+    for (const [route, requests] of Object.entries(routes)) {
+      if (only !== undefined && !only.includes(route)) continue
+      for (const callers of callersList) {
+        const tokened = await withToken(servers.find(({ name }) => name === 'ours-tokens'), requests)
+        const rows = await compare({
+          baseline: BASELINE,
+          rounds: quick ? 5 : 9,
+          seed,
+          contenders: servers.map(({ name, port }) => ({ name, run: () => load({ port, connections: callers, seconds: quick ? 1 : 3, requests: name === 'ours-tokens' ? tokened : requests }) })),
+        })
+        results.push({ operation: route, callers, rows })
+        process.stderr.write('.')
+      }
+    }
+    process.stderr.write('\n')
+    console.log(`\nRequests a second as a ratio to ${BASELINE}: median (least–greatest of the rounds); then the ratio of p99`)
+    table(['route', 'callers', ...SERVERS, `${BASELINE}/s`], results.map(({ operation, callers, rows }) => [
+      operation, callers, ...rows.map((row) => `${cut(row.rateRatio.median)} (${cut(row.rateRatio.min)}–${cut(row.rateRatio.max)}) ${cutUp(row.p99Ratio.median)}`), Math.round(rows[0].rate.median),
+    ]))
+    return { results, targets: printTargets(targets(results)) }
+  } finally {
+    await Promise.allSettled(servers.map((server) => server.close()))
+    await database.close()
+  }
+}
+
+/** The requests of a client that has written before: with the token cookie that the server gave. */
+async function withToken ({ port }, requests) {
+  const answer = await fetch(`http://127.0.0.1:${port}/write`, { method: 'POST', headers: json, body: JSON.stringify({ title: 'Token', authorId: 1 }) })
+  const cookie = answer.headers.getSetCookie().map((line) => line.split(';', 1)[0]).join('; ')
+  assert.notEqual(cookie, '', 'a write with tokens on sets a cookie')
+  return requests.map((request) => ({ ...request, headers: { ...request.headers, cookie } }))
+}
+
+async function sameAnswers (servers) {
+  const answers = await Promise.all(servers.map(async ({ port }) => ({
+    row: await (await fetch(`http://127.0.0.1:${port}/row/7`)).json(),
+    include: tidy(await (await fetch(`http://127.0.0.1:${port}/include/7`)).json()),
+  })))
+  for (const answer of answers) assert.deepEqual(answer, answers[0], 'all servers answer the same')
+}
+
+function tidy ({ author, comments, ...post }) {
+  const date = (row) => ({ ...row, createdAt: new Date(row.createdAt).toISOString() })
+  return { ...post, author: date(author), comments: comments.map(date).sort((a, b) => a.id - b.id) }
+}
+
+function targets (results) {
+  const list = []
+  for (const { operation, callers, rows } of results) {
+    for (const name of ['ours', 'ours-tokens']) {
+      const own = rows.find((row) => row.name === name)
+      const bound = operation === 'none' ? 0.99 : callers === 1 ? 0.95 : 1
+      list.push({ what: `${operation}, ${callers} caller${callers === 1 ? '' : 's'}, ${name}: ratio to bare`, value: own.rateRatio.median, bound, better: 'more' })
+      if (operation === 'row' && callers > 1 && name === 'ours') list.push({ what: `${operation}, ${callers} callers, ${name}: ratio of p99`, value: own.p99Ratio.median, bound: 0.7, better: 'less' })
+    }
+  }
+  return list
+}
