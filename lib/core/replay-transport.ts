@@ -19,8 +19,8 @@ export type ReplayTarget = ReplayPlace & {
   readonly state?: string | undefined
   /** Milliseconds that the proxy may try to reach a machine; it says nothing of the time after that. */
   readonly timeout?: number | undefined
-  /** Where the request goes when no machine could be reached. `prefer-self`: back here, or to a sibling; `force-self`: back here. */
-  readonly fallback?: 'prefer-self' | 'force-self' | undefined
+  /** Where the request goes when no machine could be reached. `prefer-self`: back here, or to a sibling; `force-self`: back here. The platform's own spelling is taken too. */
+  readonly fallback?: 'prefer-self' | 'force-self' | 'prefer_self' | 'force_self' | undefined
 }
 
 /** What the platform says of a request that was replayed to us. Senders can forge it: never authorise on it. */
