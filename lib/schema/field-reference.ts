@@ -1,4 +1,5 @@
-// A reference to a field, for comparing two columns of a row: `where: { karma: { gt: db.user.fields.id } }`.
+// The type of a reference to a field, for comparing two columns of a row: `where: { karma: { gt: db.user.fields.id } }`.
+// The value is made by `lib/query/field-reference.ts`.
 
 /** What fields must share to be compared with each other: `date` and `timestamp` may be, `int` and `bigint` may not, as in Prisma. */
 export interface ComparableKind<T> {
@@ -22,7 +23,6 @@ export interface ComparableKind<T> {
 export interface FieldReference<Comparable = unknown, List extends 'list' | 'single' = 'single'> {
   readonly modelName: string
   readonly name: string
-  readonly isList: boolean
   /** Exists in types alone. */
-  readonly '~reference'?: [Comparable, List]
+  readonly '~reference': [Comparable, List]
 }

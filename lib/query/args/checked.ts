@@ -1,0 +1,55 @@
+// How a method takes its arguments.
+//
+// `A` is inferred from what the caller wrote, through a branch that is never taken, while what the caller wrote is
+// checked against the plain type `X`, in which A does not occur. So the result can follow the arguments exactly, and
+// the compiler's own check of unknown properties runs at every depth, with its own "did you mean". A recursive
+// `Exact<A, X>` would be slower by far and say `never`.
+
+export type Checked<A, X> = true extends SelectsTwice<A> ? PointOut<A> : A extends never ? A : X
+
+/** `select` names all that comes back, so it goes with neither `include` nor `omit`. */
+type SelectsTwice<A> = A extends { select: object, include: object } | { select: object, omit: object } ? true
+  : A extends { select: infer X } | { include: infer X } ? AnySelectsTwice<X> : false
+type AnySelectsTwice<X> = { [K in keyof X]: X[K] extends object ? SelectsTwice<X[K]> : false }[keyof X]
+
+/** What was written, but with an error in the place where it is wrong. */
+type PointOut<A> = A extends { select: object, include: object } ? UseEitherSelectOrInclude
+  : A extends { select: object, omit: object } ? UseEitherSelectOrOmit
+    : { [K in keyof A]: A[K] extends object ? PointOut<A[K]> : A[K] }
+
+/** Everything that may stand beside either, so that the message names the one of them that is too many. */
+interface Beside {
+  readonly select?: unknown
+  readonly data?: unknown
+  readonly create?: unknown
+  readonly update?: unknown
+  readonly where?: unknown
+  readonly orderBy?: unknown
+  readonly cursor?: unknown
+  readonly take?: unknown
+  readonly skip?: unknown
+  readonly distinct?: unknown
+  readonly limit?: unknown
+  readonly skipDuplicates?: unknown
+  /** Nothing has this, so that the message comes even where the arguments were made elsewhere. */
+  readonly '~select names all that comes back': never
+}
+interface UseEitherSelectOrInclude extends Beside { readonly omit?: unknown }
+interface UseEitherSelectOrOmit extends Beside { readonly include?: unknown }
+
+/** As `Checked`; and a field that a group is filtered or ordered by, other than by an aggregate, is one it is grouped by. */
+export type CheckedGroups<A, X> = [Ungrouped<A>] extends [never]
+  ? A extends { take: number } | { skip: number } ? A extends { orderBy: object } ? X : A extends never ? A : OrderByIsNeededToPage
+    : A extends never ? A : X
+  : AddToBy<Ungrouped<A>>
+
+type Aggregate = '_count' | '_sum' | '_avg' | '_min' | '_max'
+type GroupField<By> = By extends readonly (infer Field)[] ? Field : By
+type OrderFields<X> = X extends readonly (infer Step)[] ? Step extends object ? keyof Step : never : keyof X
+type HavingFields<X> = { [K in keyof X]: K extends 'AND' | 'OR' | 'NOT' ? never : X[K] extends object ? keyof X[K] extends Aggregate ? never : K : X[K] extends undefined ? never : K }[keyof X]
+type Ungrouped<A> = A extends { by: infer By }
+  ? Exclude<(A extends { orderBy: infer X extends object } ? OrderFields<X> : never) | (A extends { having: infer X extends object } ? HavingFields<X> : never), GroupField<By> | Aggregate>
+  : never
+
+interface AddToBy<Field> { readonly '~by must name': Field }
+interface OrderByIsNeededToPage { readonly '~orderBy is missing': never }
