@@ -27,7 +27,8 @@ export class DriverFailure extends Error implements DriverFailureFields {
   readonly code: string
   readonly severity: string | undefined
   readonly routine: string | undefined
-  readonly detail: string | undefined
+  /** Not enumerable: it quotes values, and loggers print what is enumerable. */
+  declare readonly detail: string | undefined
   readonly constraint: string | undefined
   readonly schema: string | undefined
   readonly table: string | undefined
@@ -42,7 +43,7 @@ export class DriverFailure extends Error implements DriverFailureFields {
     this.code = fields.code
     this.severity = fields.severity
     this.routine = fields.routine
-    this.detail = fields.detail
+    Object.defineProperty(this, 'detail', { value: fields.detail, enumerable: false })
     this.constraint = fields.constraint
     this.schema = fields.schema
     this.table = fields.table
