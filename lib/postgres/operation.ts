@@ -54,7 +54,8 @@ export class Operation<T> implements Promise<T> {
 
   #run (): Promise<T> {
     // The executor answers with what the compiler's plan decodes, which is what T says.
-    return this.#promise ??= this.#executor.execute(this) as Promise<T>
+    this.#promise ??= this.#executor.execute(this) as Promise<T>
+    return this.#promise
   }
 
   static {

@@ -24,6 +24,7 @@ export interface Commit {
 export interface RoutedOperation {
   readonly target: 'local' | 'primary'
   readonly access: 'read' | 'write' | 'unknown'
+  /** The word of the decision, e.g. `read`, `replica-down`. */
   readonly reason: string
   readonly durationMs: number
   readonly failed: boolean
@@ -40,6 +41,12 @@ export interface Scope {
   readonly stamps: boolean
   /** What a read does that needs the primary while there is none. */
   readonly whenPrimaryIsDown: 'fail' | 'stale'
+  /** On a writable server: does raw SQL count as a write by its command tag alone, or always (a request that is a write by method, intent or replay)? */
+  readonly rawWrites: 'by-command' | 'always'
+  /** `borrowed`: the request is here only because its own replica is down or behind. */
+  readonly priority: 'native' | 'borrowed'
+  /** Milliseconds; the route's own, where it has one. */
+  readonly statementTimeoutMs: number | undefined
   /** Every commit of a tracked client, in the order in which they became known. */
   onCommit?(commit: Commit): void
   /** After each operation; for timing headers, hints and metrics. */
