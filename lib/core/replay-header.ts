@@ -5,7 +5,9 @@
 // value would add fields of somebody else's choice to an answer that the proxy obeys.
 //
 // `state` carries our hop marker, so that a request is replayed once by us however many regions it passes:
-//   m1:<region>:<time in base 36>:<MAC>[:<the caller's own state>]
+//   <m1|b1>:<region>:<time in base 36>:<MAC>[:<the caller's own state>]
+// `b1` is borrowed work: the request left its region only because the replica there is down or behind, and the
+// primary gives such requests a share of its pool alone.
 // The MAC covers version, region and time with a key that all regions share, so that a client cannot switch
 // replays off for others by sending the header; a marker that does not verify is as good as none, and the
 // proxy's own cap of ten hops remains.
@@ -111,7 +113,7 @@ export function hasFlyReplayFailed (headers: IncomingHeaders): boolean {
   return headers['fly-replay-failed'] !== undefined
 }
 
-const MARKER = /^m1:([a-z0-9-]{1,63}):([0-9a-z]{1,11}):([A-Za-z0-9_-]{16,64})(?::([A-Za-z0-9_.:-]{1,400}))?$/
+const MARKER = /^([mb]1):([a-z0-9-]{1,63}):([0-9a-z]{1,11}):([A-Za-z0-9_-]{16,64})(?::([A-Za-z0-9_.:-]{1,400}))?$/
 
 /** A replay takes seconds, at worst the time that a proxy waits for a machine to start. */
 const MARKER_LIFETIME_MS = 2 * 60_000
@@ -124,9 +126,12 @@ export type Mac = (text: string) => string
 /** A caller's own state leaves room for the marker within the header's limit. */
 const OWN_STATE = /^[A-Za-z0-9_.:-]{1,400}$/
 
-export function writeHopMarker (options: { readonly region: string, readonly nowMs: number, readonly mac: Mac, readonly state?: string | undefined }): string {
+/** `borrowed`: here only because its own replica is down or behind. */
+export type HopPriority = 'native' | 'borrowed'
+
+export function writeHopMarker (options: { readonly region: string, readonly nowMs: number, readonly mac: Mac, readonly priority: HopPriority, readonly state?: string | undefined }): string {
   if (options.state !== undefined) checked(options.state, 'state', OWN_STATE)
-  const signed = `m1:${options.region}:${Math.floor(options.nowMs).toString(36)}`
+  const signed = `${options.priority === 'borrowed' ? 'b1' : 'm1'}:${options.region}:${Math.floor(options.nowMs).toString(36)}`
   const marker = `${signed}:${options.mac(signed)}`
   return options.state === undefined ? marker : `${marker}:${options.state}`
 }
@@ -134,7 +139,7 @@ export function writeHopMarker (options: { readonly region: string, readonly now
 /** `none`: not ours, or not valid; `state` is then all of it. */
 export type HopMarker =
   | { readonly type: 'none', readonly reason: 'absent' | 'malformed' | 'forged' | 'expired', readonly state: string | undefined }
-  | { readonly type: 'valid', readonly region: string, readonly atMs: number, readonly state: string | undefined }
+  | { readonly type: 'valid', readonly region: string, readonly atMs: number, readonly priority: HopPriority, readonly state: string | undefined }
 
 /** Takes the same time for any two texts of one length. */
 function equalText (a: string, b: string): boolean {
@@ -146,10 +151,10 @@ function equalText (a: string, b: string): boolean {
 /** Never throws. */
 export function readHopMarker (state: string | undefined, options: { readonly nowMs: number, readonly mac: Mac }): HopMarker {
   if (state === undefined) return { type: 'none', reason: 'absent', state }
-  const [, region, time, mac, own] = MARKER.exec(state) ?? []
-  if (region === undefined || time === undefined || mac === undefined) return { type: 'none', reason: 'malformed', state }
-  if (!equalText(options.mac(`m1:${region}:${time}`), mac)) return { type: 'none', reason: 'forged', state }
+  const [, version, region, time, mac, own] = MARKER.exec(state) ?? []
+  if (version === undefined || region === undefined || time === undefined || mac === undefined) return { type: 'none', reason: 'malformed', state }
+  if (!equalText(options.mac(`${version}:${region}:${time}`), mac)) return { type: 'none', reason: 'forged', state }
   const atMs = Number.parseInt(time, 36)
   if (Math.abs(options.nowMs - atMs) > MARKER_LIFETIME_MS + CLOCK_SKEW_MS) return { type: 'none', reason: 'expired', state }
-  return { type: 'valid', region, atMs, state: own }
+  return { type: 'valid', region, atMs, priority: version === 'b1' ? 'borrowed' : 'native', state: own }
 }

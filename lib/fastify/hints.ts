@@ -1,0 +1,62 @@
+// Warnings for the developer: each once a route, none in production.
+
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { ReplayReason } from '../core/replay-decision.ts'
+
+/** How many uses of the process's client are looked at for a handler on the stack: taking a stack is slow. */
+const MAX_LOOKS = 200
+
+/** Fastify calls a handler from this file; what runs after the handler's first `await` is not noticed. */
+const HANDLER_FRAME = /[\\/]fastify[\\/]lib[\\/]handle-request\.js/
+
+const advice = 'Give the route config: { multiRegion: { intent: \'write\' } }, so that it runs in the primary\'s region from its start.'
+
+export class Hints {
+  readonly #log: FastifyBaseLogger
+  readonly #given = new Set<string>()
+  #looks = 0
+
+  constructor (log: FastifyBaseLogger) {
+    this.#log = log
+  }
+
+  #once (key: string, give: () => void): void {
+    if (this.#given.has(key)) return
+    this.#given.add(key)
+    give()
+  }
+
+  /** What the handler did before its write happens again in the other region. */
+  lateCapture (request: FastifyRequest, route: string, facts: { readonly reason: ReplayReason, readonly statements: number }): void {
+    this.#once(`late ${request.method} ${route}`, () => {
+      request.log.warn({ route, method: request.method, intent: 'write', ...facts }, `The handler of ${request.method} ${route} was stopped at a write after ${facts.statements} statements, and runs again from its start in the primary's region. ${advice}`)
+    })
+  }
+
+  readMethodWrites (request: FastifyRequest, route: string): void {
+    this.#once(`writes ${request.method} ${route}`, () => {
+      request.log.warn({ route, method: request.method, intent: 'write' }, `${request.method} ${route} writes. ${advice}`)
+    })
+  }
+
+  readIntentWrites (request: FastifyRequest, route: string): void {
+    this.#once(`intent ${request.method} ${route}`, () => {
+      request.log.warn({ route, method: request.method, intent: 'read' }, `${request.method} ${route} declares intent: 'read' and writes. ${advice}`)
+    })
+  }
+
+  /** Called when `fastify.<name>` is read. True when a handler reads it. */
+  processClientRead (name: string): boolean {
+    if (this.#looks >= MAX_LOOKS) return false
+    this.#looks++
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 20
+    const stack = new Error('where').stack ?? ''
+    Error.stackTraceLimit = stackTraceLimit
+    if (!HANDLER_FRAME.test(stack)) return false
+    this.#once(`process ${name}`, () => {
+      this.#log.warn({ database: name }, `fastify.${name} is used in a handler: its writes cross to the primary one by one, and the user may not see them afterwards. Use request.${name}.`)
+    })
+    return true
+  }
+}

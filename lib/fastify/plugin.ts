@@ -1,0 +1,132 @@
+// The plugin: wiring and nothing else.
+
+import process from 'node:process'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { NameTakenError, OptionsInvalidError } from '../core/errors.ts'
+import { resolveOptions, type PluginOptions, type ResolvedOptions } from '../core/options.ts'
+import type { ReplayTarget } from '../core/replay-transport.ts'
+import { makeClient } from '../postgres/client.ts'
+import { openServers } from '../postgres/open-servers.ts'
+import type { Servers } from '../postgres/servers.ts'
+import { MultiRegionApp } from './app-view.ts'
+import { Hints } from './hints.ts'
+import { countBody, makeOnRequest, makeOnSend, prepareRoute, rememberReply } from './hooks.ts'
+import { kFamily, MAIN_NAME, Registration, type Family } from './registration.ts'
+import { replayReply } from './reply-replay.ts'
+import { clientOf, contextOf } from './request-client.ts'
+import { kAnswering, kContext, kReply } from './request-context.ts'
+import { viewOf } from './request-view.ts'
+
+async function register (fastify: FastifyInstance, input: PluginOptions): Promise<void> {
+  const options = resolveOptions(input, process.env)
+  checkPluginTimeout(fastify, options)
+  if (isTaken(fastify, options.name)) throw new NameTakenError(options.name)
+
+  const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
+  for (const warning of options.warnings) log.warn({ region: options.region }, warning)
+
+  const servers = await openServers(options, { log })
+  // From here on something is open: whatever fails must close it.
+  try {
+    wire(fastify, options, servers)
+  } catch (error) {
+    await servers.close(options.closeTimeoutMs)
+    throw error
+  }
+}
+
+function checkPluginTimeout (fastify: FastifyInstance, options: ResolvedOptions): void {
+  const pluginTimeoutMs = fastify.initialConfig.pluginTimeout ?? 10_000
+  if (pluginTimeoutMs === 0 || options.connectTimeoutMs < pluginTimeoutMs) return
+  throw new OptionsInvalidError(`- \`connectTimeout\` is ${options.connectTimeoutMs} ms, but Fastify gives up on a plugin after ${pluginTimeoutMs} ms: lower it, or raise Fastify's \`pluginTimeout\``)
+}
+
+const isTaken = (fastify: FastifyInstance, name: string): boolean => fastify.hasDecorator(name) || fastify.hasRequestDecorator(name)
+
+function wire (fastify: FastifyInstance, options: ResolvedOptions, servers: Servers): void {
+  const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
+  const registration = new Registration({
+    options,
+    servers,
+    factory: makeClient(servers, options),
+    log,
+    hints: options.hints ? new Hints(log) : null,
+  })
+  const family = join(fastify, registration)
+  decorate(fastify, registration)
+  if (family.main === registration) addRule(fastify, registration)
+
+  // Last in, first out: what was registered behind us stops using the database before its pools end.
+  fastify.addHook('onClose', async () => { await servers.close(options.closeTimeoutMs) })
+}
+
+/**
+ * The family that this scope's requests belong to. A second registration joins the first one's; but an unnamed one
+ * in a child scope founds its own, with those of its parents in it, since a sibling may have another.
+ */
+function join (fastify: FastifyInstance, registration: Registration): Family {
+  const inherited = fastify[kFamily]
+  const isMain = registration.name === MAIN_NAME
+  if (inherited !== undefined && !isMain) {
+    inherited.registrations.push(registration)
+    return inherited
+  }
+  if (inherited !== undefined && Object.hasOwn(fastify, kFamily)) {
+    inherited.registrations.push(registration)
+    inherited.main = registration
+    return inherited
+  }
+  const family: Family = { registrations: [...inherited?.registrations ?? [], registration], main: isMain ? registration : null }
+  fastify.decorate(kFamily, family)
+  fastify.decorate('multiRegion', new MultiRegionApp(family))
+  if (inherited === undefined) decorateOnce(fastify)
+  if (!isMain) fastify.addHook('onRequest', rememberReply)
+  const onSend = makeOnSend(family, 2)
+  const preParsing = registration.transport === null ? null : countBody
+  fastify.addHook('onSend', makeOnSend(family, 1))
+  fastify.addHook('onRoute', (route) => { prepareRoute(route, { onSend, preParsing }) })
+  return family
+}
+
+/** What child scopes inherit, whatever they register themselves. */
+function decorateOnce (fastify: FastifyInstance): void {
+  fastify.decorateRequest(kContext, null)
+  fastify.decorateRequest(kReply, null)
+  fastify.decorateRequest(kAnswering, 0)
+  fastify.decorateRequest('multiRegion', {
+    getter (this: FastifyRequest) { return viewOf(contextOf(this)) },
+  })
+  fastify.decorateReply('replay', function (this: FastifyReply, target: ReplayTarget) {
+    return replayReply(this, target)
+  })
+}
+
+function decorate (fastify: FastifyInstance, registration: Registration): void {
+  const { name, hints, factory, counters } = registration
+  if (hints === null) fastify.decorate(name, factory.processClient)
+  else {
+    fastify.decorate(name, {
+      getter () {
+        if (hints.processClientRead(name)) counters.processClientUsedInHandler()
+        return factory.processClient
+      },
+    })
+  }
+  fastify.decorateRequest(name, {
+    getter (this: FastifyRequest) { return clientOf(this, registration) },
+  })
+}
+
+/** Method, intent and consistency: the unnamed registration's alone. */
+function addRule (fastify: FastifyInstance, registration: Registration): void {
+  fastify.addHook('onRequest', makeOnRequest(registration))
+  fastify.addHook('onRoute', (route) => { registration.routes.check(route.config, route.method, route.url) })
+  fastify.addHook('onReady', async () => {
+    const unmatched = registration.routes.unmatched((method, url) => fastify.hasRoute({ method, url }))
+    for (const row of unmatched) registration.log.warn({ route: row.url }, 'An entry of the option `routes` matches no route.')
+  })
+}
+
+/** Reads run in this region, writes beside the primary: see the README. */
+export const plugin = fastifyPlugin(register, { fastify: '5.x', name: 'fastify-multi-region' })

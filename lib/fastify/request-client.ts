@@ -1,0 +1,77 @@
+// `request.db`: the client of one registration, bound to one request; made when the request first asks for it.
+
+import type { FastifyRequest } from 'fastify'
+import { channels } from '../core/diagnostics.ts'
+import { deriveIntent } from '../core/intent.ts'
+import type { DatabaseClient } from '../postgres/client.ts'
+import { Floor } from '../postgres/floor.ts'
+import type { RoutedOperation, Scope } from '../postgres/scope.ts'
+import { kFamily, type Registration } from './registration.ts'
+import { RequestGate } from './replay-gate.ts'
+import { kContext, RequestContext } from './request-context.ts'
+
+/** The request's context, made on first use. @throws FST_MR_ROUTE_CONFIG_INVALID */
+export function contextOf (request: FastifyRequest): RequestContext {
+  const known = request[kContext]
+  if (known !== null) return known
+  const family = request.server[kFamily]
+  const lead = family?.main ?? family?.registrations[0]
+  if (family === undefined || lead === undefined) throw new Error('a request outside the scope of its decorators')
+  const made = new RequestContext(request, family, lead.routes.of(request))
+  request[kContext] = made
+  return made
+}
+
+export function clientOf (request: FastifyRequest, registration: Registration): DatabaseClient {
+  const context = request[kContext] ?? contextOf(request)
+  const { owners, clients } = context
+  for (let i = 0; i < owners.length; i++) {
+    const client = clients[i]
+    if (owners[i] === registration && client !== undefined) return client
+  }
+  const made = registration.factory.forRequest(makeScope(context, registration))
+  owners.push(registration)
+  clients.push(made)
+  return made
+}
+
+function makeScope (context: RequestContext, registration: Registration): Scope {
+  const { session } = registration
+  const { request, settings } = context
+  const scope: Scope = {
+    state: context.state,
+    gate: new RequestGate(context, registration),
+    floor: floorOf(context, registration),
+    stamps: session !== null,
+    whenPrimaryIsDown: settings.whenPrimaryIsDown,
+    rawWrites: context.hop.type === 'valid' || deriveIntent(settings.intent, request.method).type === 'write' ? 'always' : 'by-command',
+    priority: context.hop.type === 'valid' ? context.hop.priority : 'native',
+    statementTimeoutMs: settings.statementTimeoutMs,
+    onRouted: (operation) => { routed(context, registration, operation) },
+  }
+  return session === null ? scope : { ...scope, onCommit: (commit) => { session.committed(request, commit) } }
+}
+
+function floorOf (context: RequestContext, registration: Registration): Floor {
+  if (context.settings.consistency === 'strong') {
+    const floor = new Floor('primary')
+    floor.raiseToPrimary()
+    return floor
+  }
+  return registration.session?.floor(context.request) ?? new Floor('primary')
+}
+
+function routed (context: RequestContext, registration: Registration, operation: RoutedOperation): void {
+  context.routed(operation)
+  registration.counters.routed(operation.target)
+  if (channels.queryRouted.hasSubscribers) {
+    channels.queryRouted.publish({
+      database: registration.name,
+      region: registration.options.region,
+      endpoint: operation.target,
+      access: operation.access,
+      reason: operation.reason,
+      durationMs: operation.durationMs,
+    })
+  }
+}
