@@ -16,6 +16,8 @@ export default [
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // An enum of a schema is a constant and a type of one name; what is really declared twice, the compiler finds.
+      '@typescript-eslint/no-redeclare': 'off',
     },
   },
   {

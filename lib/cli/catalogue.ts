@@ -39,6 +39,7 @@ export interface CatalogueColumn {
   readonly type: string
 }
 
+/** A type that a column uses, and every enum of the schemas. */
 export interface CatalogueType {
   readonly oid: string
   readonly schema: string
@@ -105,6 +106,9 @@ with recursive picked as (
   select a.* from pg_catalog.pg_attribute a join picked on picked.oid = a.attrelid where a.attnum > 0 and not a.attisdropped
 ), used (oid) as (
   select atttypid from attribute
+  union
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+  where t.typtype = 'e' and n.nspname = any (coalesce($1::text[], array[pg_catalog.current_schema()::text]))
   union
   select case when t.typtype = 'd' then t.typbasetype else t.typelem end
   from used join pg_catalog.pg_type t on t.oid = used.oid

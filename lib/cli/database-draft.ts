@@ -28,12 +28,17 @@ export function draftFromCatalogue (catalogue: Catalogue, picks: (schema: string
     if (migrationTables.has(table.name)) schema.remarks.push(`table ${table.name}: left out, it belongs to a migration tool`)
     else tables.push(reader.table(table))
   }
+  for (const type of catalogue.types) {
+    if (type.kind === 'e' && !reader.isUsed(type.oid)) schema.remarks.push(`enum ${type.name}: left out, no column is of this type`)
+  }
   const joins = tables.filter((table) => isJoinTable(table, catalogue, tables))
   for (const table of tables) if (!joins.includes(table)) schema.models.push(table.model)
   for (const table of tables) {
     if (joins.includes(table)) joinTable(table, catalogue, tables, schema)
     else for (const foreignKey of catalogue.foreignKeys) if (foreignKey.table === table.of.oid) relate(table, foreignKey, tables, joins)
   }
+  // What a row belongs to reads before what belongs to it.
+  for (const { relations } of schema.models) relations.sort((a, b) => Number(a.type !== 'belongs-to') - Number(b.type !== 'belongs-to'))
   schema.enums.sort((a, b) => compare(`${a.schema ?? ''}.${a.pgName}`, `${b.schema ?? ''}.${b.pgName}`))
   return schema
 }
@@ -85,6 +90,11 @@ class Reader {
       model.notes.push({ type: 'info', text: 'no primary key and no unique key: single rows cannot be found, updated or deleted by findUnique and its like' })
     }
     return { of, model, fields }
+  }
+
+  /** By any column of the database's, of a table that is not picked too, and through arrays and domains. */
+  isUsed (oid: string): boolean {
+    return this.#catalogue.columns.some((column) => column.typeOid === oid) || this.#catalogue.types.some((type) => (type.element === oid || type.base === oid) && this.isUsed(type.oid))
   }
 
   #schemaName (schema: string): string | undefined {

@@ -11,7 +11,7 @@ async function run (...argv: string[]): Promise<{ code: number, out: string, err
   return { code, ...made }
 }
 
-t.test('help is shown for the program and for each command', async (t) => {
+await t.test('help is shown for the program and for each command', async (t) => {
   const overview = await run('--help')
   t.equal(overview.code, 0)
   for (const command of ['pull', 'key']) {
@@ -23,12 +23,12 @@ t.test('help is shown for the program and for each command', async (t) => {
   }
 })
 
-t.test('the version is that of the package, with and without a command', async (t) => {
+await t.test('the version is that of the package, with and without a command', async (t) => {
   const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
   for (const argv of [['--version'], ['-v'], ['pull', '--version'], ['key', '-v']]) t.same(await run(...argv), { code: 0, out: `${manifest.version}\n`, err: '' }, argv.join(' '))
 })
 
-t.test('without a command the help is shown, as an error', async (t) => {
+await t.test('without a command the help is shown, as an error', async (t) => {
   const { code, out } = await run()
   t.equal(code, 2)
   t.match(out, 'Usage:')
@@ -48,7 +48,7 @@ for (const { name, argv, says } of [
   { name: 'pull without a source says what to give', argv: ['pull', '--stdout'], says: /give --database <url>, set DATABASE_URL, or read a Prisma schema with --prisma <file>/ },
   { name: 'two sources are one too many', argv: ['pull', '--stdout', '--database', 'postgres://x/y', '--prisma', 'x'], says: /two sources/ },
 ]) {
-  t.test(name, async (t) => {
+  await t.test(name, async (t) => {
     const { code, out, err } = await run(...argv)
     t.equal(code, 2)
     t.equal(out, '')
@@ -57,7 +57,7 @@ for (const { name, argv, says } of [
   })
 }
 
-t.test('the program sets its exit code', async (t) => {
+await t.test('the program sets its exit code', async (t) => {
   const main = fileURLToPath(new URL('../../lib/cli/main.ts', import.meta.url))
   const failure = await promisify(execFile)(process.execPath, ['--import', 'tsx', main, 'kee']).then(() => undefined, (error: unknown) => error)
   t.match(failure, { code: 2, stderr: /did you mean 'key'/ })

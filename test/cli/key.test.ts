@@ -13,7 +13,7 @@ function output (): Output {
   return made
 }
 
-t.test('a key is 32 random bytes, another one each time', async (t) => {
+await t.test('a key is 32 random bytes, another one each time', async (t) => {
   const [first, second] = [output(), output()]
   t.equal(await runCommandLine(['key'], first.context), 0)
   t.equal(await runCommandLine(['key'], second.context), 0)
@@ -22,13 +22,13 @@ t.test('a key is 32 random bytes, another one each time', async (t) => {
   t.not(first.out, second.out)
 })
 
-t.test('a key can be written in hexadecimal digits', async (t) => {
+await t.test('a key can be written in hexadecimal digits', async (t) => {
   const made = output()
   t.equal(await runCommandLine(['key', '--format', 'hex'], made.context), 0)
   t.match(made.out, /^[0-9a-f]{64}\n$/)
 })
 
-t.test('another format is refused by name', async (t) => {
+await t.test('another format is refused by name', async (t) => {
   const made = output()
   t.equal(await runCommandLine(['key', '--format=base32'], made.context), 2)
   t.match(made.err, /'base64' or 'hex', not 'base32'/)
