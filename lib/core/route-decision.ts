@@ -108,8 +108,8 @@ function routeWrite (facts: RouteFacts): RouteDecision {
   if (facts.primary.breaker === 'open') return decisions.primaryDown
   // A primary that was last seen as a standby is tried all the same: it may have been promoted since, and it refuses by itself.
   if (facts.binding === 'primary') return decisions.boundToPrimary
-  if (facts.place !== 'open') return decisions.wroteAlready
-  return facts.replay === 'blocked' ? decisions.replayBlocked : decisions.outsideRequest
+  if (facts.replay === 'none') return decisions.outsideRequest
+  return facts.place === 'open' ? decisions.replayBlocked : decisions.wroteAlready
 }
 
 function routeRead (facts: RouteFacts): RouteDecision {

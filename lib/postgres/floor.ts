@@ -23,6 +23,7 @@ const DEFAULT_WINDOW_MS = 10_000
 export class Floor {
   readonly #policy: FloorPolicy
   readonly #windowMs: number
+  readonly #parent: Floor | undefined
   #freshness: Freshness = anyFreshness
   /** Counts own writes; the newest located one. */
   #writes = 0
@@ -32,8 +33,9 @@ export class Floor {
   #primaryUntilMs = 0
   #pinned = false
 
-  constructor (policy: FloorPolicy, options: { readonly windowMs?: number | undefined } = {}) {
+  constructor (policy: FloorPolicy, options: { readonly windowMs?: number | undefined, readonly parent?: Floor | undefined } = {}) {
     this.#policy = policy
+    this.#parent = options.parent
     this.#windowMs = options.windowMs ?? DEFAULT_WINDOW_MS
   }
 
@@ -48,10 +50,23 @@ export class Floor {
 
   get isRaised (): boolean { return this.#freshness !== anyFreshness || this.#primaryUntilMs !== 0 }
 
+  /** A floor of its own that starts here; what is written above it raises this one too. */
+  derive (): Floor {
+    const derived = new Floor(this.#policy, { windowMs: this.#windowMs, parent: this })
+    derived.#freshness = this.#freshness
+    derived.#writes = this.#writes
+    derived.#located = this.#located
+    derived.#position = this.#position
+    derived.#primaryUntilMs = this.#primaryUntilMs
+    derived.#pinned = this.#pinned
+    return derived
+  }
+
   get position (): Position | undefined { return this.#position }
 
   /** An own write has committed, or may have. */
   raise (position: Position | undefined): void {
+    this.#parent?.raise(position)
     if (this.#policy === 'primary') {
       this.#freshness = primaryFreshness
       return

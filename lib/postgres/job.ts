@@ -151,7 +151,8 @@ async function performBatch (run: JobRun, statements: readonly Statement[], begi
   try {
     return await sendBatch(run, statements, begin)
   } catch (error) {
-    throw error instanceof BatchFailure ? error.failure : error
+    if (error instanceof BatchFailure) throw error.failure
+    throw error
   }
 }
 

@@ -20,7 +20,8 @@ export interface Executor {
 // Set once by the class below, whose private fields they read.
 let compiled: (operation: Operation<unknown>) => CompiledOperation
 let describe: (operation: Operation<unknown>) => OperationParts
-let claim: (operation: Operation<unknown>, promise: Promise<unknown>) => void
+let isUnrun: (operation: Operation<unknown>) => boolean
+let claim: (operation: Operation<unknown>, answer: () => Promise<unknown>) => void
 
 export class Operation<T> implements Promise<T> {
   readonly #executor: Executor
@@ -28,6 +29,8 @@ export class Operation<T> implements Promise<T> {
   readonly #method: string
   readonly #args: unknown
   #promise: Promise<T> | undefined
+  /** Where the answer comes from once a transaction has taken the operation; a promise is made only for who asks. */
+  #taken: (() => Promise<T>) | undefined
 
   constructor (executor: Executor, compiler: Compiler, method: string, args: unknown) {
     this.#executor = executor
@@ -35,6 +38,7 @@ export class Operation<T> implements Promise<T> {
     this.#method = method
     this.#args = args
     this.#promise = undefined
+    this.#taken = undefined
   }
 
   // Promise's own signature.
@@ -54,17 +58,15 @@ export class Operation<T> implements Promise<T> {
 
   #run (): Promise<T> {
     // The executor answers with what the compiler's plan decodes, which is what T says.
-    this.#promise ??= this.#executor.execute(this) as Promise<T>
+    this.#promise ??= this.#taken === undefined ? this.#executor.execute(this) as Promise<T> : this.#taken()
     return this.#promise
   }
 
   static {
     compiled = (operation) => operation.#compiler.compile(operation.#method, operation.#args)
     describe = (operation) => ({ executor: operation.#executor, compiler: operation.#compiler, method: operation.#method, args: operation.#args })
-    claim = (operation, promise) => {
-      if (operation.#promise !== undefined) throw new QueryInvalidError('An operation in `$transaction([...])` has been awaited already, or stands in the list twice', { path: [] })
-      operation.#promise = promise
-    }
+    isUnrun = (operation) => operation.#promise === undefined && operation.#taken === undefined
+    claim = (operation, answer) => { operation.#taken = answer }
   }
 }
 
@@ -81,5 +83,13 @@ export const compileOf = (operation: Operation<unknown>): CompiledOperation => c
 /** What an operation was made of, for calls chained on it. */
 export const partsOf = (operation: Operation<unknown>): OperationParts => describe(operation)
 
-/** Takes an operation that has not run; from now on it answers with `promise`. @throws QueryInvalidError when it has run */
-export const claimOperation = (operation: Operation<unknown>, promise: Promise<unknown>): void => { claim(operation, promise) }
+/** Takes an operation that has not run; from now on it answers with `answer`. */
+export function claimOperation (operation: Operation<unknown>, answer: () => Promise<unknown>): void {
+  assertUnrun(operation)
+  claim(operation, answer)
+}
+
+/** @throws QueryInvalidError when it has been awaited, or taken by another transaction */
+export function assertUnrun (operation: Operation<unknown>): void {
+  if (!isUnrun(operation)) throw new QueryInvalidError('An operation in `$transaction([...])` has been awaited already, or stands in the list twice', { path: [] })
+}
