@@ -11,7 +11,7 @@ import { compileWrite } from './write.ts'
 import type { ResolvedModel, ResolvedSchema } from './model.ts'
 import type { Plan, ValueSources } from './plan.ts'
 import type { PlanCache } from './plan-cache.ts'
-import type { CompiledOperation } from './statement.ts'
+import type { CompiledOperation, QueryResult } from './statement.ts'
 
 export const readMethods = ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow', 'findMany', 'count', 'aggregate', 'groupBy'] as const
 export const writeMethods = ['create', 'createMany', 'createManyAndReturn', 'update', 'updateMany', 'updateManyAndReturn', 'upsert', 'delete', 'deleteMany'] as const
@@ -67,6 +67,38 @@ function compileFor (schema: ResolvedSchema, model: ResolvedModel, method: Metho
     for (const make of generators) all.push(make(context))
   }
   return { access: plan.access, work: plan.open(values), mapError: plan.mapError }
+}
+
+/** One call behind a find: `db.user.findUnique(…).posts(…)`. */
+export interface FluentStep {
+  readonly relation: string
+  readonly args?: unknown
+}
+
+/**
+ * Compiles relation calls chained on a find, as one statement: `findUnique(args).author().profile(…)` is
+ * `findUnique({ …args, select: { author: { select: { profile: … } } } })`, of which the last relation alone comes back.
+ * A missing record on the way makes the answer null.
+ */
+export function compileFluent (schema: ResolvedSchema, modelName: string, method: Method, args: unknown, steps: readonly FluentStep[], context: CompileContext): CompiledOperation {
+  let nested: unknown
+  for (let i = steps.length - 1; i >= 0; i--) {
+    const step = steps[i] as FluentStep
+    nested = nested === undefined ? step.args ?? true : { ...(step.args as object | undefined), select: nested }
+    nested = { [step.relation]: nested }
+  }
+  const found = compileOperation(schema, modelName, method, { ...(args as object | undefined), select: nested }, context)
+  const { work } = found
+  if (work.type !== 'statement') throw new QueryInvalidError('This method has no relation calls', { path: [] })
+  const pick = (record: unknown): unknown => {
+    let value = record
+    for (const { relation } of steps) {
+      if (value === null || value === undefined) return null
+      value = (value as Record<string, unknown>)[relation]
+    }
+    return value ?? null
+  }
+  return { ...found, work: { ...work, decode: (result: QueryResult) => pick(work.decode(result)) } }
 }
 
 type CachedPlan = Plan & { readonly generators: ValueTable['generators'] }
