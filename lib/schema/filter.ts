@@ -31,7 +31,7 @@ export interface OrderedFilter<T, N, R, L> {
 /** `insensitive` compares without regard to case. */
 export type QueryMode = 'default' | 'insensitive'
 
-export interface UuidFilter<N, R, L> {
+interface NestedUuidFilter<N, R, L> {
   equals?: string | R | N | undefined
   in?: readonly string[] | L | N | undefined
   notIn?: readonly string[] | L | N | undefined
@@ -39,11 +39,12 @@ export interface UuidFilter<N, R, L> {
   lte?: string | R | undefined
   gt?: string | R | undefined
   gte?: string | R | undefined
-  mode?: QueryMode | undefined
-  not?: string | R | N | UuidFilter<N, R, L> | undefined
+  not?: string | R | N | NestedUuidFilter<N, R, L> | undefined
 }
 
-export interface TextFilter<N, R, L> {
+export interface UuidFilter<N, R, L> extends NestedUuidFilter<N, R, L> { mode?: QueryMode | undefined }
+
+interface NestedTextFilter<N, R, L> {
   equals?: string | R | N | undefined
   in?: readonly string[] | L | N | undefined
   notIn?: readonly string[] | L | N | undefined
@@ -54,9 +55,11 @@ export interface TextFilter<N, R, L> {
   contains?: string | R | undefined
   startsWith?: string | R | undefined
   endsWith?: string | R | undefined
-  mode?: QueryMode | undefined
-  not?: string | R | N | TextFilter<N, R, L> | undefined
+  not?: string | R | N | NestedTextFilter<N, R, L> | undefined
 }
+
+/** `mode` stands once, beside what it applies to: the filters inside `not` follow it. */
+export interface TextFilter<N, R, L> extends NestedTextFilter<N, R, L> { mode?: QueryMode | undefined }
 
 export interface ListFilter<T, R, L> {
   equals?: readonly T[] | L | null | undefined

@@ -37,11 +37,10 @@ interface Beside {
 interface UseEitherSelectOrInclude extends Beside { readonly omit?: unknown }
 interface UseEitherSelectOrOmit extends Beside { readonly include?: unknown }
 
-/** As `Checked`; and a field that a group is filtered or ordered by, other than by an aggregate, is one it is grouped by. */
+/** As `Checked`; and a field that groups are filtered or ordered by, other than through an aggregate, is one they are made by. */
 export type CheckedGroups<A, X> = [Ungrouped<A>] extends [never]
-  ? A extends { take: number } | { skip: number } ? A extends { orderBy: object } ? X : A extends never ? A : OrderByIsNeededToPage
-    : A extends never ? A : X
-  : AddToBy<Ungrouped<A>>
+  ? PagesUnordered<A> extends true ? PointOutPaging<A> : A extends never ? A : X
+  : PointOutUngrouped<A, Ungrouped<A>>
 
 type Aggregate = '_count' | '_sum' | '_avg' | '_min' | '_max'
 type GroupField<By> = By extends readonly (infer Field)[] ? Field : By
@@ -50,6 +49,11 @@ type HavingFields<X> = { [K in keyof X]: K extends 'AND' | 'OR' | 'NOT' ? never 
 type Ungrouped<A> = A extends { by: infer By }
   ? Exclude<(A extends { orderBy: infer X extends object } ? OrderFields<X> : never) | (A extends { having: infer X extends object } ? HavingFields<X> : never), GroupField<By> | Aggregate>
   : never
+type PagesUnordered<A> = A extends { take: number } | { skip: number } ? A extends { orderBy: object } ? false : true : false
+
+type PointOutUngrouped<A, Field> = { [K in keyof A]: K extends 'orderBy' | 'having' ? PointOutFields<A[K], Field> : A[K] }
+type PointOutFields<X, Field> = { [K in keyof X]: K extends Field ? AddToBy<K> : X extends readonly unknown[] ? PointOutFields<X[K], Field> : X[K] }
+type PointOutPaging<A> = { [K in keyof A]: K extends 'take' | 'skip' ? OrderByIsNeededToPage : A[K] }
 
 interface AddToBy<Field> { readonly '~by must name': Field }
 interface OrderByIsNeededToPage { readonly '~orderBy is missing': never }

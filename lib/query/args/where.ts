@@ -44,15 +44,16 @@ interface CombinedScalar<S, M extends keyof S> {
 /** Which rows, by their own columns alone. */
 export type ScalarWhere<S, M extends keyof S> = ColumnFilters<S, M> & CombinedScalar<S, M>
 
-type UniqueKeys<X extends Columns> = { [K in keyof X]: X[K]['~isUnique'] extends true ? K : never }[keyof X]
-type OneKey<X extends Columns> = { [K in UniqueKeys<X>]: { -readonly [Q in K]: X[Q]['~key'] } }[UniqueKeys<X>]
-type CompositeKey<X extends Columns, Fields extends keyof X> = { -readonly [F in Fields]: X[F]['~key'] }
-type OneComposite<X extends Columns, U> = { [K in keyof U]: { -readonly [Q in K]: CompositeKey<X, Extract<U[K], keyof X>> } }[keyof U]
-type CompositeKeys<X extends Columns, U> = { -readonly [K in keyof U]?: CompositeKey<X, Extract<U[K], keyof X>> | undefined }
+type UniqueColumns<X extends Columns> = { [K in keyof X]: X[K]['~isUnique'] extends true ? K : never }[keyof X]
+type KeyByColumn<S, M extends keyof S> = { [K in UniqueColumns<ColumnsOf<S, M>>]: Key<S, M, K> }[UniqueColumns<ColumnsOf<S, M>>]
+type Key<S, M extends keyof S, Fields extends keyof ColumnsOf<S, M>> = { -readonly [F in Fields]: ColumnsOf<S, M>[F]['~key'] }
+type FieldsOf<S, M extends keyof S, U> = Extract<U, keyof ColumnsOf<S, M>>
+type KeyByName<S, M extends keyof S, U> = { [Name in keyof U]: { -readonly [Q in Name]: Key<S, M, FieldsOf<S, M, U[Name]>> } }[keyof U]
+type CompositeKeys<S, M extends keyof S, U> = { -readonly [Name in keyof U]?: Key<S, M, FieldsOf<S, M, U[Name]>> | undefined }
 type UniqueColumnFilters<S, M extends keyof S> = { -readonly [K in keyof ColumnsOf<S, M>]?: ColumnsOf<S, M>[K]['~uniqueFilter'] }
 
-/** At least one key of the model. */
-type KeyOf<X extends Columns, U> = OneKey<X> | OneComposite<X, U>
+/** At least one key of the model, of one column or of several. */
+type AnyKey<S, M extends keyof S> = KeyByColumn<S, M> | KeyByName<S, M, UniquesOf<S, M>>
 
 /** Which one row: a key, and any further conditions. */
-export type WhereUnique<S, M extends keyof S> = KeyOf<ColumnsOf<S, M>, UniquesOf<S, M>> & UniqueColumnFilters<S, M> & CompositeKeys<ColumnsOf<S, M>, UniquesOf<S, M>> & RelationFilters<S, M> & Combined<S, M>
+export type WhereUnique<S, M extends keyof S> = UniqueColumnFilters<S, M> & CompositeKeys<S, M, UniquesOf<S, M>> & RelationFilters<S, M> & Combined<S, M> & AnyKey<S, M>
