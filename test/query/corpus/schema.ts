@@ -1,9 +1,14 @@
-// The corpus's schema.prisma in this package's words. Every export is a model.
-import { autoincrement, belongsTo, cuid, enumType, hasMany, hasOne, manyToMany, model, now, t, uuid } from '../../../lib/schema/index.ts'
+// Written by `fastify-multi-region pull`. Every export is a model; keep enums unexported, or in a file of their own.
+import { model, enumType, t, belongsTo, hasOne, hasMany, manyToMany, autoincrement, cuid, now, uuid } from '../../../lib/schema/index.ts'
 
 const Role = enumType('Role', ['USER', 'EDITOR', 'ADMIN'])
+export type Role = 'USER' | 'EDITOR' | 'ADMIN'
+
 const Permission = enumType('permission', ['READ', 'WRITE', 'DELETE', 'BILLING'])
+export type Permission = 'READ' | 'WRITE' | 'DELETE' | 'BILLING'
+
 const OrderStatus = enumType('order_status', { PENDING: 'PENDING', PAID: 'PAID', SHIPPED: 'SHIPPED', CANCELLED: 'canceled' })
+export type OrderStatus = 'PENDING' | 'PAID' | 'SHIPPED' | 'CANCELLED'
 
 export const User = model('users', {
   id: t.int().id().default(autoincrement()),
@@ -21,7 +26,7 @@ export const User = model('users', {
   invitedById: t.int().optional().map('invited_by_id'),
 }, {
   relations: {
-    invitedBy: belongsTo('User', 'invitedById', { onDelete: 'set-null' }),
+    invitedBy: belongsTo('User', 'invitedById', { onDelete: 'set-null', onUpdate: 'cascade' }),
     invitees: hasMany('User', 'invitedBy'),
     profile: hasOne('Profile', 'user'),
     posts: hasMany('Post', 'author'),
@@ -41,7 +46,11 @@ export const Profile = model('profiles', {
   website: t.varchar(60).optional(),
   settings: t.json().default({}),
   userId: t.int().unique().map('user_id'),
-}, { relations: { user: belongsTo('User', 'userId', { onDelete: 'cascade' }) } })
+}, {
+  relations: {
+    user: belongsTo('User', 'userId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+  },
+})
 
 export const Post = model('posts', {
   id: t.int().id().default(autoincrement()),
@@ -60,14 +69,14 @@ export const Post = model('posts', {
   reviewerId: t.int().optional().map('reviewer_id'),
 }, {
   unique: { authorId_title: ['authorId', 'title'] },
-  index: [['published', 'createdAt']],
   relations: {
-    author: belongsTo('User', 'authorId', { onDelete: 'set-null' }),
-    reviewer: belongsTo('User', 'reviewerId', { onDelete: 'set-null' }),
+    author: belongsTo('User', 'authorId', { onDelete: 'set-null', onUpdate: 'cascade' }),
+    reviewer: belongsTo('User', 'reviewerId', { onDelete: 'set-null', onUpdate: 'cascade' }),
     comments: hasMany('Comment', 'post'),
     tags: hasMany('PostTag', 'post'),
     categories: manyToMany('Category', 'posts'),
   },
+  index: [['published', 'createdAt']],
 })
 
 export const Comment = model('comments', {
@@ -79,26 +88,34 @@ export const Comment = model('comments', {
   authorId: t.int().optional().map('author_id'),
   parentId: t.int().optional().map('parent_id'),
 }, {
-  index: [['postId']],
   relations: {
-    post: belongsTo('Post', 'postId', { onDelete: 'cascade' }),
-    author: belongsTo('User', 'authorId', { onDelete: 'set-null' }),
-    parent: belongsTo('Comment', 'parentId', { onDelete: 'cascade' }),
+    post: belongsTo('Post', 'postId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+    author: belongsTo('User', 'authorId', { onDelete: 'set-null', onUpdate: 'cascade' }),
+    parent: belongsTo('Comment', 'parentId', { onDelete: 'cascade', onUpdate: 'cascade' }),
     replies: hasMany('Comment', 'parent'),
   },
+  index: [['postId']],
 })
 
 export const Category = model('categories', {
   id: t.int().id().default(autoincrement()),
   name: t.text().unique(),
   description: t.text().optional(),
-}, { relations: { posts: manyToMany('Post', 'categories') } })
+}, {
+  relations: {
+    posts: manyToMany('Post', 'categories'),
+  },
+})
 
 export const Tag = model('tags', {
   id: t.int().id().default(autoincrement()),
   name: t.text().unique(),
   color: t.char(7).optional(),
-}, { relations: { posts: hasMany('PostTag', 'tag') } })
+}, {
+  relations: {
+    posts: hasMany('PostTag', 'tag'),
+  },
+})
 
 export const PostTag = model('post_tags', {
   postId: t.int().map('post_id'),
@@ -109,8 +126,8 @@ export const PostTag = model('post_tags', {
 }, {
   id: { postId_tagId: ['postId', 'tagId'] },
   relations: {
-    post: belongsTo('Post', 'postId', { onDelete: 'cascade' }),
-    tag: belongsTo('Tag', 'tagId', { onDelete: 'cascade' }),
+    post: belongsTo('Post', 'postId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+    tag: belongsTo('Tag', 'tagId', { onDelete: 'cascade', onUpdate: 'cascade' }),
   },
 })
 
@@ -121,7 +138,9 @@ export const Supplier = model('suppliers', {
   vatId: t.text().optional().unique().map('vat_id'),
 }, {
   unique: { countryName: ['country', 'name'] },
-  relations: { products: hasMany('Product', 'supplier') },
+  relations: {
+    products: hasMany('Product', 'supplier'),
+  },
 })
 
 export const Product = model('products', {
@@ -142,12 +161,12 @@ export const Product = model('products', {
   restockedAt: t.timestamptz(3).optional().map('restocked_at'),
   supplierId: t.int().optional().map('supplier_id'),
 }, {
-  index: [['active', 'price']],
   relations: {
-    supplier: belongsTo('Supplier', 'supplierId', { onDelete: 'set-null' }),
+    supplier: belongsTo('Supplier', 'supplierId', { onDelete: 'set-null', onUpdate: 'cascade' }),
     items: hasMany('OrderItem', 'product'),
     reviews: hasMany('Review', 'product'),
   },
+  index: [['active', 'price']],
 })
 
 export const Order = model('orders', {
@@ -161,11 +180,11 @@ export const Order = model('orders', {
   shippedOn: t.date().optional().map('shipped_on'),
   userId: t.int().map('user_id'),
 }, {
-  index: [['userId', 'status']],
   relations: {
-    user: belongsTo('User', 'userId', { onDelete: 'restrict' }),
+    user: belongsTo('User', 'userId', { onDelete: 'restrict', onUpdate: 'cascade' }),
     items: hasMany('OrderItem', 'order'),
   },
+  index: [['userId', 'status']],
 })
 
 export const OrderItem = model('order_items', {
@@ -178,8 +197,8 @@ export const OrderItem = model('order_items', {
 }, {
   id: { orderLine: ['orderId', 'lineNo'] },
   relations: {
-    order: belongsTo('Order', 'orderId', { onDelete: 'cascade' }),
-    product: belongsTo('Product', 'productId', { onDelete: 'restrict' }),
+    order: belongsTo('Order', 'orderId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+    product: belongsTo('Product', 'productId', { onDelete: 'restrict', onUpdate: 'cascade' }),
   },
 })
 
@@ -193,8 +212,8 @@ export const Review = model('reviews', {
 }, {
   unique: { userId_productId: ['userId', 'productId'] },
   relations: {
-    user: belongsTo('User', 'userId', { onDelete: 'cascade' }),
-    product: belongsTo('Product', 'productId', { onDelete: 'cascade' }),
+    user: belongsTo('User', 'userId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+    product: belongsTo('Product', 'productId', { onDelete: 'cascade', onUpdate: 'cascade' }),
   },
 })
 
@@ -203,7 +222,11 @@ export const Org = model('orgs', {
   slug: t.text().unique(),
   name: t.text(),
   seats: t.int().optional(),
-}, { relations: { memberships: hasMany('Membership', 'org') } })
+}, {
+  relations: {
+    memberships: hasMany('Membership', 'org'),
+  },
+})
 
 export const Membership = model('memberships', {
   id: t.int().id().default(autoincrement()),
@@ -215,7 +238,7 @@ export const Membership = model('memberships', {
 }, {
   unique: { orgId_userId: ['orgId', 'userId'] },
   relations: {
-    org: belongsTo('Org', 'orgId', { onDelete: 'cascade' }),
-    user: belongsTo('User', 'userId', { onDelete: 'cascade' }),
+    org: belongsTo('Org', 'orgId', { onDelete: 'cascade', onUpdate: 'cascade' }),
+    user: belongsTo('User', 'userId', { onDelete: 'cascade', onUpdate: 'cascade' }),
   },
 })
