@@ -452,7 +452,8 @@ function finder (find: FindPrimary): () => Promise<readonly Endpoint[]> {
 const list = (problems: readonly string[]): string => problems.map((problem) => `- ${problem}`).join('\n')
 
 /** Explicit wins; else DATABASE_URL, and the replica by DATABASE_REPLICA_URL or by the host's name. */
-function readDatabase (reader: Reader, env: Environment, region: string | undefined, problems: string[]): DatabaseFacts {
+function readDatabase (reader: Reader, env: Environment, region: string | undefined): DatabaseFacts {
+  const { problems } = reader
   const given = reader.raw('database')
   const replicaUrl = emptyIsUnset(env['DATABASE_REPLICA_URL'])
   let where = 'database'
@@ -526,20 +527,13 @@ function checkTopology (topology: Topology, facts: DatabaseFacts, replaying: boo
 interface ReadClient { readonly options: Omit<ResolvedClientOptions, 'consistency' | 'warnings'>, readonly facts: DatabaseFacts }
 
 function readClient (reader: Reader, env: Environment): ReadClient {
-  const problems = reader.problems
-  const region = readRegion(reader, 'region', 'FLY_REGION', env)
-  const primaryRegion = readRegion(reader, 'primaryRegion', 'PRIMARY_REGION', env)
-  const facts = readDatabase(reader, env, region, problems)
   const schema = reader.raw('schema')
   if (schema !== undefined && (typeof schema !== 'object' || schema === null)) reader.problem('schema', `must be the schema's module (import * as schema from './db/schema.ts'), but is ${describe(schema)}`)
 
   const pool = reader.nested('pool', [...Object.keys(DEFAULTS.pool), 'prepare'])
   const retries = reader.nested('retries', Object.keys(DEFAULTS.retries))
   const health = reader.nested('health', Object.keys(DEFAULTS.health))
-  const options = {
-    region,
-    primaryRegion,
-    database: facts.database,
+  const settings = {
     // Checked above; a module namespace is an object.
     schema: (schema ?? undefined) as object | undefined,
     maxStalenessMs: reader.optionalNumber('maxStaleness', milliseconds(1)),
@@ -572,7 +566,11 @@ function readClient (reader: Reader, env: Environment): ReadClient {
     },
     planCacheSize: reader.number('planCacheSize', count(1, 1_000_000), DEFAULTS.planCacheSize),
   }
-  return { options, facts }
+  // The environment may throw, and must not hide what was found above.
+  const region = readRegion(reader, 'region', 'FLY_REGION', env)
+  const primaryRegion = readRegion(reader, 'primaryRegion', 'PRIMARY_REGION', env)
+  const facts = readDatabase(reader, env, region)
+  return { options: { ...settings, region, primaryRegion, database: facts.database }, facts }
 }
 
 /** `bytes` of a key given as bytes, as hex or as base64; undefined when it has another length. */
