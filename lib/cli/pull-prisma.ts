@@ -302,7 +302,7 @@ const otherTypes: Readonly<Record<string, string>> = { Bit: 'bit', VarBit: 'varb
 function typeOf (source: Field, native: Attribute | undefined, schema: SchemaDraft, notes: Note[]): TypeDraft {
   if (typeof source.fieldType !== 'string') {
     const pgType = source.fieldType.params?.[0]
-    return { type: 'word', word: 'other', args: [typeof pgType === 'string' ? unquote(pgType) : 'text'] }
+    return { type: 'word', word: 'other', args: [typeof pgType === 'string' ? unquote(pgType).replaceAll(/,\s+/g, ',') : 'text'] }
   }
   const enumeration = schema.enums.find((candidate) => candidate.name === source.fieldType)
   if (enumeration !== undefined) return { type: 'enum', of: enumeration }
@@ -338,6 +338,9 @@ function defaultOf (source: Field, attribute: Attribute, field: FieldDraft): Def
   const value = keyed(attribute.args ?? [], 'value') ?? positional(attribute.args ?? [])
   if (value === undefined) return undefined
   if (isFunction(value)) return functionDefault(value, field)
+  // Bytes are base64 in Prisma and hexadecimal in DDL; a JSON null would be one of two nulls. Both are in the database already, where Prisma's migration put them.
+  if (source.fieldType === 'Bytes' && typeof value === 'string') return { type: 'database', sql: `'\\x${Buffer.from(unquote(value), 'base64').toString('hex')}'` }
+  if (source.fieldType === 'Json' && typeof value === 'string' && parseJson(unquote(value)) === null) return { type: 'database', sql: "'null'" }
   return { type: 'value', value: literalDefault(value, source, field) }
 }
 
@@ -453,12 +456,18 @@ function connectRelations (open: readonly OpenRelation[], schema: SchemaDraft): 
     } else if (inverse !== undefined) {
       const draft: Inverse = { ...uncommented(), doc: relation.doc, type: relation.field.array === true ? 'has-many' : 'has-one', name: relation.field.name, target: other.model, inverse }
       relation.model.relations.push(draft)
+    } else if (relation.field.array === true && other.field.array === true && !(hasOneId(relation.model) && hasOneId(other.model))) {
+      relation.model.endNotes.push({ type: 'lost', text: `relation ${relation.field.name}: a join table needs an id of one column on both sides` })
     } else if (relation.field.array === true && other.field.array === true) {
       joined.set(relation, joinSide(relation, other, joined.get(other)))
     } else {
       relation.model.endNotes.push({ type: 'lost', text: `relation ${relation.field.name}: its other side, ${other.model.name}.${other.field.name}, is not carried over` })
     }
   }
+}
+
+function hasOneId (model: ModelDraft): boolean {
+  return model.fields.some((field) => field.id)
 }
 
 function isOtherSide (relation: OpenRelation, candidate: OpenRelation): boolean {

@@ -34,8 +34,8 @@ export function literal (text: string): Sql {
   return (text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted) as Sql
 }
 
-// A type as a schema may write it: words, optional quotes and schema, optional precision, optional time zone. No brackets: lists are said apart.
-const typeName = /^[a-z_"][\w ".$]*(\(\s*\d+\s*(,\s*-?\d+\s*)?\))?( with(out)? time zone)?$/i
+// A type as a schema may write it: words, optional quotes and schema, optional precision (or words, as in PostGIS's `geometry(Point,4326)`), optional time zone. No brackets: lists are said apart.
+const typeName = /^[a-z_"][\w ".$]*(\([\w ,-]+\))?( with(out)? time zone)?$/i
 
 /** The type of a column for a cast of a parameter: without length and precision, which would cut values silently. `undefined` for what is not a type's name. */
 export function castType (pgType: string): Sql | undefined {
