@@ -44,7 +44,10 @@ const valueOf = (settled: Settled | undefined): QueryResult | undefined => settl
 /** The answer, or its failure thrown. */
 function answerOf (settled: Settled | undefined): QueryResult {
   if (settled === undefined) throw new RangeError('no such answer')
-  if (settled.status === 'rejected') throw settled.reason as Error // a driver rejects with errors alone
+  if (settled.status === 'rejected') {
+    const failure: unknown = settled.reason
+    throw failure
+  }
   return settled.value
 }
 

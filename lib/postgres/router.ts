@@ -114,9 +114,9 @@ export class Router implements Executor {
     }
     const { work } = compiled
     if (work.type === 'constant') return Promise.resolve(work.value)
-    if (compiled.access === 'read' && work.type === 'statement' && this.#options.binding === 'auto' && !this.#scope.floor.isRaised) {
+    if (compiled.access === 'read' && work.type === 'statement') {
       const decision = this.#decide('read', 'statement', undefined)
-      if (decision.type === 'local') return this.#readLocal(compiled, work, decision.reason)
+      if (decision.type === 'local' && decision.reason !== 'floor-reached') return this.#readLocal(compiled, work, decision.reason)
     }
     return this.run(operationJob(compiled))
   }
@@ -163,7 +163,9 @@ export class Router implements Executor {
     const progress = newProgress()
     if (earlier !== undefined) {
       if (!(earlier instanceof DriverFailure)) throw earlier
-      this.#afterFailure(earlier, { job, target: this.#shared.servers.local, verdict: classify(earlier, this.#shared.servers.local.facts.role), progress })
+      const target = this.#shared.servers.local
+      target.report(earlier)
+      this.#afterFailure(earlier, { job, target, verdict: classify(earlier, target.facts.role), progress })
     }
     for (;;) {
       const refusal = this.#refusal()
