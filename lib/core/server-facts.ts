@@ -28,23 +28,6 @@ export interface Fingerprint {
   readonly startedAt: string | undefined
 }
 
-/** What one look of the monitor found. Fields that this server cannot answer are undefined. */
-export interface ServerSample {
-  readonly fingerprint: Fingerprint
-  readonly role: Role
-  /** The newest that any of its sources knows (FACTS 2.13). */
-  readonly timeline: number | undefined
-  /** What a standby has replayed (the server calls it replay position). */
-  readonly appliedLsn: Lsn | undefined
-  /** What a primary has flushed. */
-  readonly flushLsn: Lsn | undefined
-  /** The target's epoch when the look was sent; the position counts in this epoch only. */
-  readonly epoch: number
-  /** This process's monotonic clock when the look was sent, and how long it took. */
-  readonly sentAtMs: number
-  readonly tookMs: number
-}
-
 /** What is asked once a session of the monitor. */
 export interface ServerSettings {
   /** `server_version_num`, e.g. 180004. */
@@ -56,8 +39,8 @@ export interface ServerSettings {
   readonly geometry: LogGeometry | undefined
   readonly hotStandbyFeedback: boolean | undefined
   readonly maxStandbyStreamingDelayMs: number | undefined
-  /** Prepared statements and session state do not survive between transactions here. */
-  readonly pooler: 'none' | 'transaction-mode' | 'unknown'
+  /** Does something stand between that gives each session a process number of its own? */
+  readonly pooler: 'none' | 'between' | 'unknown'
 }
 
 /** Can this server say how far it is? `none`: Aurora, logical subscribers, stubs; only time works there (FACTS 2.16). */
@@ -79,6 +62,8 @@ export interface TargetFacts {
   readonly sampledAtMs: number | undefined
   readonly roundTripMs: number | undefined
   readonly fingerprint: Fingerprint
+  /** `several`: connections to one address reached different servers (a balancer): no position of one counts for another. */
+  readonly members: 'one' | 'several'
   readonly fenced: FenceReason | undefined
   /** Proven to be the primary, and not fenced. */
   readonly writable: boolean
@@ -86,7 +71,7 @@ export interface TargetFacts {
   readonly settings: ServerSettings | undefined
 }
 
-const unknownFingerprint: Fingerprint = Object.freeze({ system: undefined, address: undefined, port: undefined, startedAt: undefined })
+export const unknownFingerprint: Fingerprint = Object.freeze({ system: undefined, address: undefined, port: undefined, startedAt: undefined })
 
 export function unknownTarget (name: 'local' | 'primary'): TargetFacts {
   return Object.freeze({
@@ -102,6 +87,7 @@ export function unknownTarget (name: 'local' | 'primary'): TargetFacts {
     sampledAtMs: undefined,
     roundTripMs: undefined,
     fingerprint: unknownFingerprint,
+    members: 'one',
     fenced: undefined,
     writable: false,
     positions: 'unknown',

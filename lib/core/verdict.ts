@@ -5,10 +5,12 @@
 // full, `default_transaction_read_only`, the app's own READ ONLY transaction) with the same routine and text.
 // A library that replays on the code alone makes a read-only primary replay to itself (FACTS 1.1, 1.2).
 // So a refusal is told by code and routine, and whose it is by the role that the session itself reported with
-// the error (`in_hot_standby`, PostgreSQL 14 and later), else by the role that the monitor has proven.
+// the error (`in_hot_standby`, PostgreSQL 14 and later: brought up to date before each ReadyForQuery), else by the
+// role that the monitor has proven.
 //
-// Where session and monitor disagree about a 25006 the server was promoted between the two: a transaction opened
-// before a promotion stays read-only after it, a new one on the same session writes (FACTS 1.4).
+// Where the session is off a standby and the monitor does not know that yet, a 25006 comes from a transaction that
+// was opened before a promotion: it stays read-only, a new one on the same session writes (FACTS 1.4). Once the
+// monitor knows, the same failure reads `read-only-primary`; whoever owns the transaction knows when it began.
 //
 // Not handled here: a write that plpgsql's `EXCEPTION WHEN OTHERS` swallows inside the server, which no client
 // can see; and whether the caller's own transaction was READ ONLY, which only the caller knows.
@@ -134,7 +136,7 @@ function classifyAnswer (failure: DriverFailureFields, role: Role): Verdict {
 function classifyRefusal (failure: DriverFailureFields, role: Role): Verdict {
   const session = sessionRole(failure)
   switch (session === 'unknown' ? role : session) {
-    case 'standby': return role === 'primary' ? 'promoted' : 'standby-refusal'
+    case 'standby': return 'standby-refusal'
     case 'primary':
       // Off a standby only 25006 speaks of read-only; the routines above raise the rest for other reasons there.
       if (failure.code !== '25006') return 'application'

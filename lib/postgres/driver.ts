@@ -52,6 +52,10 @@ export interface Connection {
   destroy (): void
 }
 
+export interface Owner {
+  release (connection: Connection): void
+}
+
 /** Coarse time, counted by the owner's timer; a blocked event loop delays the count and so ends nobody's session. */
 export interface Clock {
   tick: number
@@ -200,6 +204,8 @@ function isStalePlan (error: DriverError): boolean {
 }
 
 export class Session implements Connection {
+  /** Where it has to be given back. */
+  owner: Owner | undefined
   /** The owner's: who has it. */
   lease: 'none' | 'native' | 'borrowed' = 'none'
   /** The owner's: the sweep at which it became idle. */

@@ -50,6 +50,8 @@ export interface PoolOptions {
   readonly idleTimeoutMs: number
   /** Of the connections, and of the queue. */
   readonly borrowedShare: number
+  /** A connection has opened or closed. */
+  readonly onEpoch?: (() => void) | undefined
   readonly open: (parts: Pick<SessionOptions, 'clock' | 'admission' | 'onDead'>) => Promise<Session>
 }
 
@@ -69,6 +71,7 @@ export class Pool {
   readonly #idle: Session[] = []
   readonly #waiters = new WaiterQueue<Connection>()
   #epoch = 0
+  #uses = 0
   #opening = 0
   #inUse = 0
   #borrowed = 0
@@ -88,6 +91,8 @@ export class Pool {
 
   /** Raised when a connection opens or closes. */
   get epoch (): number { return this.#epoch }
+  /** Connections lent so far. */
+  get uses (): number { return this.#uses }
 
   /**
    * A connection at once if one is free, else a promise of one.
@@ -130,9 +135,13 @@ export class Pool {
     }
   }
 
-  /** Ends every connection at once; whatever runs is rejected. For a server that does not answer any more. */
-  reset (): void {
-    for (const session of [...this.#sessions]) session.destroy()
+  /**
+   * Ends connections at once, for a server that does not answer any more. `all`: whatever runs is rejected, which is
+   * right for reads that another server can do. `idle`: what runs keeps its own deadline, since ending a write early
+   * only makes its outcome unknown.
+   */
+  reset (which: 'all' | 'idle'): void {
+    for (const session of which === 'all' ? [...this.#sessions] : [...this.#idle]) session.destroy()
   }
 
   /**
@@ -175,6 +184,7 @@ export class Pool {
 
   #lend (session: Session, priority: Priority): void {
     session.lease = priority
+    this.#uses++
     this.#inUse++
     if (priority === 'borrowed') this.#borrowed++
     if (this.#ticker === undefined) this.#startTicking()
@@ -243,7 +253,8 @@ export class Pool {
       this.#grow()
       return
     }
-    this.#epoch++
+    session.owner = this
+    this.#raiseEpoch()
     this.#sessions.add(session)
     if (this.#sweeper === undefined) this.#startSweeping()
     this.#offer(session)
@@ -261,7 +272,7 @@ export class Pool {
 
   #lost (session: Session): void {
     if (!this.#sessions.delete(session)) return
-    this.#epoch++
+    this.#raiseEpoch()
     const index = this.#idle.indexOf(session)
     if (index !== -1) this.#idle.splice(index, 1)
     if (this.#closing !== undefined) this.#checkEmpty()
@@ -270,6 +281,11 @@ export class Pool {
 
   #checkEmpty (): void {
     if (this.#sessions.size === 0 && this.#opening === 0) this.#onEmpty?.()
+  }
+
+  #raiseEpoch (): void {
+    this.#epoch++
+    this.#options.onEpoch?.()
   }
 
   #startTicking (): void {

@@ -1,0 +1,255 @@
+// One server as this process sees it over one endpoint: address, pool, monitor, health. It is the mutable thing;
+// what others read are snapshots.
+
+import type { DriverFailure } from '../core/driver-failure.ts'
+import type { Endpoint } from '../core/endpoint.ts'
+import { initialEndpointState, nextEndpointState, type BreakerLimits, type EndpointEvent, type EndpointState } from '../core/endpoint-state.ts'
+import { unknownFingerprint, type Fingerprint, type Positions, type ServerSettings } from '../core/server-facts.ts'
+import { countsAgainstServer } from '../core/verdict.ts'
+import { AddressChoice, type Resolve } from './address.ts'
+import type { Address } from './dial.ts'
+import { openSession, type Session, type SessionOptions } from './driver.ts'
+import { Monitor, type Sighting } from './monitor.ts'
+import { Pool } from './pool.ts'
+import { PreparedAdmission } from './prepared-admission.ts'
+
+export interface ServerOptions {
+  readonly endpoint: Endpoint
+  readonly address?: Address | undefined
+  readonly resolve?: Resolve | undefined
+  readonly pool: {
+    readonly max: number
+    readonly queueSize: number
+    readonly queueTimeoutMs: number
+    readonly idleTimeoutMs: number
+    readonly borrowedShare: number
+    readonly prepare: boolean
+  }
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly intervalMs: number
+  readonly limits: BreakerLimits
+  readonly nowMs: () => number
+  readonly random: () => number
+  readonly onChange: (server: Server) => void
+}
+
+export interface ServerSnapshot {
+  readonly state: EndpointState
+  readonly sighting: Sighting | undefined
+  readonly settings: ServerSettings | undefined
+  /** Of the last sighting; unknown while it may be another server by now. */
+  readonly fingerprint: Fingerprint
+  readonly timeline: number | undefined
+  readonly standbyTimeline: number | undefined
+  readonly members: 'one' | 'several'
+  readonly positions: Positions
+  readonly lastFailure: DriverFailure | undefined
+}
+
+/** A look takes a round trip; a server that needs longer than this for it cannot serve either. */
+const LOOK_TIMEOUT_MS = 1_000
+
+const nothingKnown: ServerSnapshot = Object.freeze({
+  state: initialEndpointState,
+  sighting: undefined,
+  settings: undefined,
+  fingerprint: unknownFingerprint,
+  timeline: undefined,
+  standbyTimeline: undefined,
+  members: 'one',
+  positions: 'unknown',
+  lastFailure: undefined,
+} as const)
+
+export class Server {
+  readonly #options: ServerOptions
+  readonly #monitor: Monitor
+  /** For the monitor's connection, which is prepared for nothing else. */
+  readonly #monitorParts: Pick<SessionOptions, 'clock' | 'admission'> = { clock: { tick: 0 }, admission: new PreparedAdmission() }
+  #endpoint: Endpoint
+  #choice: AddressChoice
+  #pool: Pool
+  /** Replaced, and draining. */
+  readonly #retired = new Map<Pool, Promise<void>>()
+  #lastAddress: string | undefined
+  #snapshot = nothingKnown
+  #epoch = 0
+  #closing: Promise<void> | undefined
+
+  constructor (options: ServerOptions) {
+    this.#options = options
+    this.#endpoint = options.endpoint
+    this.#choice = new AddressChoice(options.endpoint, { resolve: options.resolve, first: options.address })
+    this.#pool = this.#makePool()
+    this.#monitor = new Monitor({
+      intervalMs: options.intervalMs,
+      timeoutMs: Math.min(options.connectTimeoutMs, Math.max(LOOK_TIMEOUT_MS, options.intervalMs)),
+      open: async () => await this.#openForMonitor(),
+      epoch: () => this.#epoch,
+      nowMs: options.nowMs,
+      random: options.random,
+      onLook: () => { this.#apply({ type: 'trial', atMs: options.nowMs() }) },
+      onSeen: (sighting) => this.#seen(sighting),
+      onFailed: (failure) => this.#lookFailed(failure),
+      uses: () => this.#pool.uses,
+    })
+  }
+
+  get snapshot (): ServerSnapshot { return this.#snapshot }
+  get pool (): Pool { return this.#pool }
+  get endpoint (): Endpoint { return this.#endpoint }
+  get address (): Address | undefined { return this.#choice.chosen }
+  /** Raised when any connection to it opens or closes, the monitor's included. */
+  get epoch (): number { return this.#epoch }
+
+  /** Never rejects. */
+  look (): Promise<void> {
+    return this.#monitor.look()
+  }
+
+  report (failure: DriverFailure): void {
+    if (!countsAgainstServer(failure)) return
+    this.#apply({ type: 'traffic-failed', atMs: this.#options.nowMs() }, failure)
+    this.#monitor.look().catch(ignore)
+  }
+
+  /** Another place is the server from now on. */
+  retarget (endpoint: Endpoint, address: Address): void {
+    if (this.#closing !== undefined) return
+    this.#endpoint = endpoint
+    this.#choice = new AddressChoice(endpoint, { resolve: this.#options.resolve, first: address })
+    this.#lastAddress = address.at
+    this.#replacePool()
+    this.#monitor.disconnect()
+    this.#snapshot = nothingKnown
+    this.#options.onChange(this)
+    this.#monitor.look().catch(ignore)
+  }
+
+  /** Idempotent, and bounded by `timeoutMs`. */
+  close (timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs)
+    return this.#closing
+  }
+
+  async #close (timeoutMs: number): Promise<void> {
+    this.#monitor.stop()
+    // Retired pools drain by a longer bound of their own, which ends here.
+    await Promise.all([this.#pool.close(timeoutMs), bounded([...this.#retired.values()], timeoutMs)])
+    for (const pool of this.#retired.keys()) pool.reset('all')
+  }
+
+  #makePool (): Pool {
+    const { pool } = this.#options
+    return new Pool({
+      ...pool,
+      onEpoch: () => { this.#epoch++ },
+      open: async (parts) => {
+        const session = await this.#open(parts)
+        this.#compareMember(session)
+        return session
+      },
+    })
+  }
+
+  async #open (parts: Pick<SessionOptions, 'clock' | 'admission' | 'onDead'>, statementTimeoutMs = this.#options.statementTimeoutMs): Promise<Session> {
+    const { connectTimeoutMs, pool } = this.#options
+    const endpoint = this.#endpoint
+    return await this.#choice.use(connectTimeoutMs, async (address, timeoutMs) => await openSession({
+      endpoint,
+      address,
+      connectTimeoutMs: timeoutMs,
+      statementTimeoutMs,
+      prepare: pool.prepare,
+      ...parts,
+    }))
+  }
+
+  async #openForMonitor (): Promise<Session> {
+    const session = await this.#open({ ...this.#monitorParts, onDead: () => { this.#epoch++ } }, LOOK_TIMEOUT_MS)
+    this.#epoch++
+    // The monitor and the pool look at one address, or a position would be believed of the wrong server.
+    const address = this.#choice.chosen?.at
+    if (this.#lastAddress !== undefined && this.#lastAddress !== address) this.#replacePool()
+    this.#lastAddress = address
+    return session
+  }
+
+  #seen (sighting: Sighting): number | undefined {
+    const before = this.#snapshot
+    const { seen } = sighting
+    const role = seen.role
+    const otherSystem = before.fingerprint.system !== seen.fingerprint.system
+    const otherServer = before.fingerprint.startedAt !== undefined && seen.fingerprint.startedAt !== undefined && before.fingerprint.startedAt !== seen.fingerprint.startedAt
+    const changed = before.state.role !== 'unknown' && role !== 'unknown' && before.state.role !== role
+    this.#snapshot = {
+      ...before,
+      state: nextEndpointState(before.state, { type: 'looked', role, atMs: this.#options.nowMs() }, this.#options.limits),
+      sighting,
+      settings: sighting.settings,
+      fingerprint: seen.fingerprint,
+      timeline: seen.timeline,
+      standbyTimeline: role === 'standby' && seen.timeline !== undefined ? Math.max(seen.timeline, otherSystem ? 0 : before.standbyTimeline ?? 0) : otherSystem ? undefined : before.standbyTimeline,
+      members: otherServer ? 'one' : before.members,
+      positions: (role === 'standby' ? seen.appliedLsn : seen.flushLsn) === undefined ? 'none' : 'available',
+    }
+    // Sessions that were opened to what this server was may hold transactions, plans and settings of that (FACTS 7.3).
+    if (changed) this.#replacePool()
+    this.#options.onChange(this)
+    return this.#untilTrialMs()
+  }
+
+  #lookFailed (failure: DriverFailure): number | undefined {
+    const wasOpen = this.#snapshot.state.breaker === 'open'
+    if (failure.kind === 'connect') this.#choice.giveUp()
+    this.#apply({ type: 'look-failed', atMs: this.#options.nowMs() }, failure)
+    if (!wasOpen && this.#snapshot.state.breaker === 'open') this.#pool.reset(this.#snapshot.state.role === 'primary' ? 'idle' : 'all')
+    return this.#untilTrialMs()
+  }
+
+  #untilTrialMs (): number | undefined {
+    const { breaker, openedAtMs } = this.#snapshot.state
+    if (breaker !== 'open') return undefined
+    return Math.max(1, (openedAtMs ?? 0) + this.#options.limits.cooldownMs - this.#options.nowMs())
+  }
+
+  #apply (event: EndpointEvent, failure?: DriverFailure): void {
+    const state = nextEndpointState(this.#snapshot.state, event, this.#options.limits)
+    if (state === this.#snapshot.state && failure === undefined) return
+    this.#snapshot = { ...this.#snapshot, state, lastFailure: failure ?? this.#snapshot.lastFailure }
+    this.#options.onChange(this)
+  }
+
+  /** A member that a balancer has chosen greets with its own address. */
+  #compareMember (session: Session): void {
+    const { fingerprint, members } = this.#snapshot
+    const greeting = session.greeting
+    if (members === 'several' || greeting?.address === undefined || fingerprint.address === undefined) return
+    if (withoutMask(greeting.address) === fingerprint.address && greeting.port === fingerprint.port) return
+    this.#snapshot = { ...this.#snapshot, members: 'several' }
+    this.#options.onChange(this)
+  }
+
+  #replacePool (): void {
+    const old = this.#pool
+    this.#pool = this.#makePool()
+    // What runs there may end as its deadline allows; whoever waits there waits here from now on.
+    this.#retired.set(old, old.close(this.#options.statementTimeoutMs, this.#pool).finally(() => { this.#retired.delete(old) }))
+  }
+}
+
+/** `inet` is written as `127.0.0.1/32`. */
+function withoutMask (address: string): string {
+  return address.split('/')[0] ?? address
+}
+
+async function bounded (promises: readonly Promise<void>[], timeoutMs: number): Promise<void> {
+  if (promises.length === 0) return
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, timeoutMs) })
+  await Promise.race([Promise.all(promises), late])
+  clearTimeout(timer)
+}
+
+function ignore (): void {}
