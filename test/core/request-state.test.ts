@@ -26,13 +26,13 @@ const rows: readonly { readonly name: string, readonly given: readonly RequestEv
 ]
 
 for (const { name, given, expect } of rows) {
-  t.test(name, (t) => {
+  await t.test(name, (t) => {
     t.same(given.reduce(nextRequestState, openRequest), expect)
     t.end()
   })
 }
 
-t.test('no sequence of events leaves a settled place', (t) => {
+await t.test('no sequence of events leaves a settled place', (t) => {
   const events = [begins, refused, ranLocal, ranPrimary, asked]
   const settled: readonly Place[] = ['local', 'direct', 'replaying']
   let states: RequestSnapshot[] = [openRequest]
@@ -47,7 +47,7 @@ t.test('no sequence of events leaves a settled place', (t) => {
   t.end()
 })
 
-t.test('after the replay was asked for, every operation gets the same signal and nothing runs', (t) => {
+await t.test('after the replay was asked for, every operation gets the same signal and nothing runs', (t) => {
   const state = new RequestState()
   const signal = new Error('signal')
   let made = 0
@@ -65,7 +65,7 @@ t.test('after the replay was asked for, every operation gets the same signal and
   t.end()
 })
 
-t.test('a request that wrote elsewhere gets no signal', (t) => {
+await t.test('a request that wrote elsewhere gets no signal', (t) => {
   const state = new RequestState()
   state.markWritten('primary')
   t.equal(state.askReplay(() => new Error('never')), undefined)
@@ -75,7 +75,7 @@ t.test('a request that wrote elsewhere gets no signal', (t) => {
   t.end()
 })
 
-t.test('idle listeners are called once, when the last write was answered', (t) => {
+await t.test('idle listeners are called once, when the last write was answered', (t) => {
   const state = new RequestState()
   let calls = 0
   state.onIdle(() => { calls++ })

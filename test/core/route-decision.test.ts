@@ -79,14 +79,14 @@ const routes: readonly { readonly name: string, readonly given: Partial<RouteFac
 ]
 
 for (const { name, given, expect } of routes) {
-  t.test(name, (t) => {
+  await t.test(name, (t) => {
     const decision = decideRoute({ ...base, ...given })
     t.equal(`${decision.type} ${decision.reason}`, expect)
     t.end()
   })
 }
 
-t.test('each reason of a route has a row', (t) => {
+await t.test('each reason of a route has a row', (t) => {
   const all: { readonly [K in RouteDecision['type']]: readonly Extract<RouteDecision, { type: K }>['reason'][] } = {
     local: ['read', 'unknown-access', 'local-is-primary', 'floor-reached', 'stale-allowed'],
     look: ['floor-unproven'],
@@ -101,7 +101,7 @@ t.test('each reason of a route has a row', (t) => {
   t.end()
 })
 
-t.test('a position is reached only by proof', (t) => {
+await t.test('a position is reached only by proof', (t) => {
   const position = { system: 's', timeline: 1, lsn: lsnOf(100n) }
   t.equal(hasReached(standby, position), true)
   t.equal(hasReached({ ...standby, appliedLsn: 99n }, position), false)
@@ -196,13 +196,13 @@ const failures: readonly { readonly name: string, readonly given: Partial<Failur
 const wordOf = (decision: FailureDecision): string => `${decision.type} ${decision.type === 'raise' ? decision.error : decision.reason}`
 
 for (const { name, given, expect } of failures) {
-  t.test(name, (t) => {
+  await t.test(name, (t) => {
     t.equal(wordOf(decideAfterFailure({ ...failed, ...given })), expect)
     t.end()
   })
 }
 
-t.test('no failure replays off a standby, after a write, or outside a request', (t) => {
+await t.test('no failure replays off a standby, after a write, or outside a request', (t) => {
   const verdicts: readonly Verdict[] = ['standby-refusal', 'promoted', 'read-only-primary', 'read-only-unknown', 'schema-behind', 'recovery-conflict', 'serialization-conflict', 'stale-plan', 'aborted-transaction', 'statement-timeout', 'not-run', 'unknown-outcome', 'application']
   for (const verdict of verdicts) {
     for (const access of ['read', 'write', 'unknown'] as const) {
