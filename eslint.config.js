@@ -9,7 +9,7 @@ export default [
   ...neostandard({ ts: true, ignores: ['dist/**', 'coverage/**', '.tap/**', 'docs/.vitepress/{cache,dist}/**', 'test/types/generated/**', 'benchmarks/node_modules/**', 'benchmarks/results/**'] }),
   {
     files: ['lib/**/*.ts', 'test/**/*.ts', 'examples/**/*.ts'],
-    languageOptions: { parserOptions: { project: './tsconfig.json' } },
+    languageOptions: { parserOptions: { projectService: true } },
     plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
