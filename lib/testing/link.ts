@@ -39,6 +39,12 @@ export interface PendingReset {
   cancel (): void
 }
 
+interface Handshake {
+  readonly done: Promise<void>
+  resolve (): void
+  reject (failure: Error): void
+}
+
 interface Trap {
   readonly direction: LinkDirection
   /** How many bytes of the chunk still pass before the reset; undefined: all of it, and no reset. */
@@ -53,9 +59,9 @@ const EARLY_MS = 0.5
 
 export class Link {
   readonly from: string
-  readonly to: string
   readonly purpose: LinkPurpose
   readonly host = '127.0.0.1'
+  #to: string
   #target: Address
   #roundTripMs: number
   #port = 0
@@ -67,10 +73,11 @@ export class Link {
   #bytesPerSecond = Infinity
   #trap: Trap | undefined
   #opened = 0
+  readonly #handshakes = new Map<number, Handshake>()
 
   private constructor (options: LinkOptions) {
     this.from = options.from
-    this.to = options.to
+    this.#to = options.to
     this.purpose = options.purpose
     this.#target = options.target
     this.#roundTripMs = options.roundTripMs ?? 0
@@ -80,6 +87,10 @@ export class Link {
     const link = new Link(options)
     await link.#listen()
     return link
+  }
+
+  get to (): string {
+    return this.#to
   }
 
   get port (): number {
@@ -111,8 +122,9 @@ export class Link {
   }
 
   /** Sends new connections elsewhere, as a moved address would; open ones stay. */
-  retarget (target: Address): void {
-    this.#target = target
+  retarget (target: Address, to = this.#to): void {
+    this.#target = { host: target.host, port: target.port }
+    this.#to = to
   }
 
   setRoundTrip (roundTripMs: number): void {
@@ -146,6 +158,32 @@ export class Link {
     this.#trap = undefined
     if (this.#server === undefined) await this.#listen()
     for (const pair of this.#pairs) pair.flush()
+  }
+
+  /**
+   * Fulfilled when the connection that has this local port is through to the target, after the time that takes;
+   * rejected when the target refuses it. A connection to the link itself opens at once and tells nothing.
+   */
+  handshake (localPort: number): Promise<void> {
+    return this.handshakeOf(localPort).done
+  }
+
+  /** @internal */
+  handshakeOf (port: number): Handshake {
+    let handshake = this.#handshakes.get(port)
+    if (handshake === undefined) {
+      let resolve = (): void => {}
+      let reject = (_failure: Error): void => {}
+      const done = new Promise<void>((_resolve, _reject) => {
+        resolve = _resolve
+        reject = _reject
+      })
+      // Most connections have nobody who asks.
+      done.catch(() => {})
+      handshake = { done, resolve, reject }
+      this.#handshakes.set(port, handshake)
+    }
+    return handshake
   }
 
   /** Resets all open connections, at both ends. */
@@ -210,7 +248,11 @@ export class Link {
   async #listen (): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
       this.#opened++
-      const pair = new Pair(this, client, () => this.#pairs.delete(pair))
+      const pair = new Pair(this, client, (port) => {
+        this.#pairs.delete(pair)
+        this.#handshakes.get(port)?.reject(new Error('the connection has ended'))
+        this.#handshakes.delete(port)
+      })
       this.#pairs.add(pair)
       if (this.#blackHole) pair.swallow()
       else pair.start()
@@ -238,16 +280,18 @@ export class Link {
 class Pair {
   readonly #link: Link
   readonly #client: Socket
-  readonly #onEnd: () => void
+  readonly #clientPort: number
+  readonly #onEnd: (clientPort: number) => void
   #upstream: Socket | undefined
   #up: Lane | undefined
   #down: Lane | undefined
   #state: 'open' | 'swallowed' | 'ended' = 'open'
   #opening: NodeJS.Timeout | undefined
 
-  constructor (link: Link, client: Socket, onEnd: () => void) {
+  constructor (link: Link, client: Socket, onEnd: (clientPort: number) => void) {
     this.#link = link
     this.#client = client
+    this.#clientPort = client.remotePort ?? 0
     this.#onEnd = onEnd
     client.on('error', () => {})
     client.on('close', () => this.#settle())
@@ -264,6 +308,7 @@ class Pair {
 
   #connect (): void {
     this.#opening = undefined
+    const connectingAtMs = performance.now()
     // Without a handshake there is nothing on the other side; `flush` comes back here after the partition.
     if (this.#state !== 'open' || !this.#link.handshakes || this.#upstream !== undefined) return
     const upstream = connect({ ...this.#link.target, allowHalfOpen: true, noDelay: true })
@@ -274,6 +319,10 @@ class Pair {
       this.#down = new Lane(this.#link, this, 'from-target', upstream, 0)
       this.#down.deliverTo(this.#client)
       this.#up?.deliverTo(upstream)
+      const handshake = this.#link.handshakeOf(this.#clientPort)
+      const returnMs = connectingAtMs + this.#link.roundTripMs / 2 - performance.now()
+      if (returnMs <= EARLY_MS) handshake.resolve()
+      else setTimeout(() => handshake.resolve(), returnMs)
     })
     upstream.on('close', () => {
       // Refused, or gone before it was connected.
@@ -343,7 +392,7 @@ class Pair {
     clearTimeout(this.#opening)
     this.#up?.stop()
     this.#down?.stop()
-    this.#onEnd()
+    this.#onEnd(this.#clientPort)
   }
 }
 
@@ -471,6 +520,11 @@ class Lane {
   }
 
   #write (chunk: Buffer): void {
+    if (this.#target?.destroyed === true) {
+      // Its end has closed for good: what still comes for it is answered with RST, as TCP does.
+      this.#pair.reset()
+      return
+    }
     // Only without distance is the target's own backpressure passed on: otherwise the queue is the network.
     if (this.#target?.write(chunk) === false) this.#pauseSource()
   }

@@ -1,0 +1,16 @@
+// Entry `fastify-multi-region/testing`: real servers, distance and a replaying edge for tests. Loads no Fastify.
+
+export { startCluster, Cluster } from './cluster.ts'
+export type { ClusterOptions, LinkName, PromoteOptions, Region } from './cluster.ts'
+export { Instance } from './app-instance.ts'
+export type { AppContext, AppFactory, RegionDatabaseUrls, RunningApp } from './app-instance.ts'
+export { Edge } from './edge.ts'
+export type { EdgeCounters, EdgeFault, EdgeFaultType, EdgeOptions, Hop, InjectOptions, InjectResponse, Machine } from './edge.ts'
+export { Link } from './link.ts'
+export type { Address, LinkDirection, LinkOptions, LinkPurpose, PendingReset } from './link.ts'
+export type { BackendFilter } from './fault.ts'
+export { PostgresServer } from './server.ts'
+export type { ServerRole, ServerSettings, StopMode } from './server.ts'
+export type { TextRow } from './wire.ts'
+export { waitFor } from './wait-for.ts'
+export type { WaitForOptions } from './wait-for.ts'
