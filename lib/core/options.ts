@@ -1,30 +1,23 @@
 // Options in, settings out: input and environment become one frozen object, or all problems become one error.
 // Nothing else in the package reads an option or a variable; nothing here looks at `process`.
+// One file, since the table of defaults, the public types and the settings are read side by side; the two options
+// with a logic of their own are in `database-option.ts` and `token-option.ts`.
 
-import { deriveReplica, EndpointProblem, FLY_MEMBER_PORT, parseEndpoint, parseFlyHost, type Endpoint, type EndpointInput } from './endpoint.ts'
-import { DatabaseUrlMissingError, KeyInvalidError, OptionsInvalidError, TopologyInvalidError } from './errors.ts'
-import { nearestName } from './nearest-name.ts'
-import { parseRegion, placeOf, type Topology } from './region.ts'
+import { checkTopology, emptyIsUnset, listProblems, readDatabase, readRegion, type DatabaseFacts, type DatabaseInput, type Environment, type ResolvedDatabase } from './database-option.ts'
+import { KeyInvalidError, OptionsInvalidError } from './errors.ts'
+import { count, describe, HTTP_TOKEN, isBag, milliseconds, Reader } from './option-reader.ts'
+import { placeOf, type Topology } from './region.ts'
 import { isReplayTransport, type ReplayTransport } from './replay-transport.ts'
+import { readToken, WAIT_POLICIES, type ResolvedToken, type TokenOptions, type WaitPolicy } from './token-option.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { DatabaseInput, Environment, FindPrimary, ResolvedDatabase } from './database-option.ts'
+export type { CookieOptions, KeyInput, ResolvedToken, TokenOptions, WaitPolicy } from './token-option.ts'
 
 /** What a read must see, in rising strength. */
 export type Consistency = 'eventual' | 'session' | 'monotonic' | 'strong'
 /** `auto`: replayed only when a write is met. */
 export type IntentOption = 'read' | 'write' | 'auto'
-export type WaitPolicy = 'auto' | 'always' | 'never'
 export type WhenPrimaryIsDown = 'fail' | 'stale'
-
-/** Finds the primary when it is asked for: at start, and after the primary has moved. */
-export type FindPrimary = () => Promise<EndpointInput | readonly EndpointInput[]>
-
-export interface DatabaseInput {
-  /** The server that is written: one, a list of which each is probed for its role, or a function that finds it. */
-  readonly primary: EndpointInput | readonly EndpointInput[] | FindPrimary
-  /** The server that this region reads from. Without one, reads go to the primary. */
-  readonly replica?: EndpointInput | undefined
-}
 
 export interface PoolOptions {
   /** Connections to the local server. @defaultValue 10 */
@@ -57,41 +50,6 @@ export interface HealthOptions {
   readonly failures?: number | undefined
   /** Milliseconds that the breaker stays open. @defaultValue 5000 */
   readonly cooldown?: number | undefined
-}
-
-export type KeyInput = string | Uint8Array
-
-export interface CookieOptions {
-  readonly name?: string | undefined
-  readonly domain?: string | undefined
-  readonly path?: string | undefined
-  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
-  /** `auto`: by the request's protocol. */
-  readonly secure?: boolean | 'auto' | undefined
-}
-
-export interface TokenOptions {
-  /** 32 bytes, or their base64 or hex text; the same in every region. The first seals, all open. */
-  readonly key?: KeyInput | readonly KeyInput[] | undefined
-  /** Instead of `key`: a passphrase of at least 32 bytes. */
-  readonly secret?: KeyInput | undefined
-  /** 16 bytes, or their base64 or hex text. */
-  readonly salt?: KeyInput | undefined
-  /** A log position, or a fixed window. @defaultValue 'lsn' */
-  readonly mode?: 'lsn' | 'time' | undefined
-  /** Milliseconds that a session goes to the primary after a write, where only the time is known. @defaultValue 10000 */
-  readonly window?: number | undefined
-  /** Milliseconds that a token lives. @defaultValue 24 h */
-  readonly lifetime?: number | undefined
-  /** Milliseconds that a read waits here for the replica to catch up. @defaultValue 100 */
-  readonly waitTimeout?: number | undefined
-  /** `auto`: wait only while it is cheaper than the trip to the primary. @defaultValue 'auto' */
-  readonly wait?: WaitPolicy | undefined
-  /** Milliseconds that writes still running are awaited when the headers go out. @defaultValue 50 */
-  readonly stampTimeout?: number | undefined
-  readonly cookie?: false | CookieOptions | undefined
-  /** A header's name, for both directions. @defaultValue 'multi-region-token' */
-  readonly header?: false | string | undefined
 }
 
 /** Options of `createClient`; the plugin takes them too. */
@@ -170,14 +128,6 @@ export interface PluginOptions extends ClientOptions {
   readonly hints?: 'auto' | 'on' | 'off' | undefined
 }
 
-export interface ResolvedDatabase {
-  /** Candidates in order; empty only when `findPrimary` says where the primary is. */
-  readonly primary: readonly Endpoint[]
-  readonly findPrimary: (() => Promise<readonly Endpoint[]>) | undefined
-  /** The local server; undefined: the primary serves reads too. */
-  readonly replica: Endpoint | undefined
-}
-
 export interface ResolvedPool {
   readonly max: number
   readonly primaryMax: number
@@ -205,22 +155,6 @@ export interface ResolvedClientOptions extends Topology {
   readonly planCacheSize: number
   /** Said once at start: set-ups that work but are seldom meant. */
   readonly warnings: readonly string[]
-}
-
-export interface ResolvedToken {
-  /** Not enumerable. Empty: the app's own secure-session is reused. */
-  readonly keys: readonly Uint8Array[]
-  /** Not enumerable. */
-  readonly secret: Uint8Array | undefined
-  readonly salt: Uint8Array | undefined
-  readonly mode: 'lsn' | 'time'
-  readonly windowMs: number
-  readonly lifetimeMs: number
-  readonly waitTimeoutMs: number
-  readonly wait: WaitPolicy
-  readonly stampTimeoutMs: number
-  readonly cookie: false | { readonly name: string, readonly domain: string | undefined, readonly path: string, readonly sameSite: 'lax' | 'strict' | 'none', readonly secure: boolean | 'auto' }
-  readonly header: false | string
 }
 
 /** A route's settings; undefined fields leave the plugin's setting in place. */
@@ -268,12 +202,7 @@ const DEFAULTS = {
   pool: { max: 10, primaryMax: 5, queueSize: 1_000, queueTimeout: 2_000, idleTimeout: 60_000, borrowedShare: 1 / 3 },
   retries: { reads: 1, conflicts: 2 },
   health: { interval: 1_000, failures: 3, cooldown: 5_000 },
-  token: { window: 10_000, lifetime: 24 * 60 * 60_000, waitTimeout: 100, stampTimeout: 50, cookieName: 'multi-region', cookiePath: '/', header: 'multi-region-token' },
 } as const
-
-/** Timers in Node hold 2^31 - 1 ms; a larger delay fires at once. */
-const MAX_MS = 2 ** 31 - 1
-const YEAR_MS = 366 * 24 * 60 * 60_000
 
 const CLIENT_KEYS = [
   'database', 'region', 'primaryRegion', 'schema', 'consistency', 'maxStaleness', 'pool', 'trustPromotedReplica', 'connectTimeout',
@@ -286,243 +215,9 @@ const PLUGIN_KEYS = [
 const REGISTER_KEYS = ['prefix', 'logLevel', 'logSerializers']
 const ROUTE_KEYS = ['intent', 'consistency', 'maxStaleness', 'whenPrimaryIsDown', 'statementTimeout', 'token']
 const CONSISTENCIES = ['eventual', 'session', 'monotonic', 'strong'] as const
-const WAITS = ['auto', 'always', 'never'] as const
+const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/
 /** HTTP's own words; a proxy may answer these itself, and a replay of them helps nobody. */
 const NEVER_REPLAYED = ['HEAD', 'OPTIONS', 'TRACE', 'CONNECT']
-
-const HEADER_TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
-const IDENTIFIER = /^[A-Za-z_$][A-Za-z0-9_$]*$/
-const DOMAIN = /^\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/
-const COOKIE_PATH = /^\/[\x21-\x3a\x3c-\x7e]*$/
-
-type Bag = Readonly<Record<string, unknown>>
-
-const isBag = (value: unknown): value is Bag => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** For messages: the type of what was given, never its value, which may be a secret. */
-function describe (value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
-
-interface NumberRule { readonly min: number, readonly max: number, readonly unit: string, readonly integer: boolean }
-
-const milliseconds = (min: number, max = MAX_MS): NumberRule => ({ min, max, unit: 'milliseconds', integer: false })
-const count = (min: number, max: number): NumberRule => ({ min, max, unit: '', integer: true })
-
-/** Reads one object of options; what is wrong goes to a list that all readers share. */
-class Reader {
-  readonly #bag: Bag
-  readonly #path: string
-  readonly problems: string[]
-
-  constructor (bag: Bag, path: string, problems: string[]) {
-    this.#bag = bag
-    this.#path = path
-    this.problems = problems
-  }
-
-  nameOf (key: string): string {
-    return this.#path === '' ? key : `${this.#path}.${key}`
-  }
-
-  problem (key: string, text: string): void {
-    this.problems.push(`\`${this.nameOf(key)}\` ${text}`)
-  }
-
-  raw (key: string): unknown {
-    return this.#bag[key]
-  }
-
-  onlyKeys (known: readonly string[], alsoAccepted: readonly string[] = []): void {
-    for (const key of Object.keys(this.#bag)) {
-      if (known.includes(key) || alsoAccepted.includes(key)) continue
-      const nearest = nearestName(key, known)
-      this.problem(key, nearest === undefined ? `is not an option; known are ${known.join(', ')}` : `is not an option; did you mean \`${this.nameOf(nearest)}\`?`)
-    }
-  }
-
-  optionalNumber (key: string, rule: NumberRule): number | undefined {
-    const value = this.#bag[key]
-    if (value === undefined) return undefined
-    const unit = rule.unit === '' ? '' : ` of ${rule.unit}`
-    if (typeof value !== 'number' || !Number.isFinite(value) || value < rule.min || value > rule.max || (rule.integer && !Number.isInteger(value))) {
-      this.problem(key, `must be a ${rule.integer ? 'whole ' : ''}number${unit} from ${rule.min} to ${rule.max}, but is ${describe(value)}`)
-      return undefined
-    }
-    return value
-  }
-
-  number (key: string, rule: NumberRule, byDefault: number): number {
-    return this.optionalNumber(key, rule) ?? byDefault
-  }
-
-  boolean (key: string, byDefault: boolean): boolean {
-    const value = this.#bag[key]
-    if (value === undefined) return byDefault
-    if (typeof value === 'boolean') return value
-    this.problem(key, `must be true or false, but is ${describe(value)}`)
-    return byDefault
-  }
-
-  optionalWord<const T extends string> (key: string, words: readonly T[]): T | undefined {
-    const value = this.#bag[key]
-    if (value === undefined) return undefined
-    const found = words.find((word) => word === value)
-    if (found === undefined) {
-      const nearest = typeof value === 'string' ? nearestName(value, words) : undefined
-      this.problem(key, `must be one of ${words.map((word) => `'${word}'`).join(', ')}${nearest === undefined ? `, but is ${describe(value)}` : `; did you mean '${nearest}'?`}`)
-    }
-    return found
-  }
-
-  /** A nested object; an empty one where it is absent or wrong. */
-  nested (key: string, known: readonly string[]): Reader {
-    const value = this.#bag[key]
-    const usable = value === undefined || isBag(value)
-    if (!usable) this.problem(key, `must be an object, but is ${describe(value)}`)
-    const reader = new Reader(isBag(value) ? value : {}, this.nameOf(key), this.problems)
-    reader.onlyKeys(known)
-    return reader
-  }
-}
-
-function emptyIsUnset (value: string | undefined): string | undefined {
-  return value === undefined || value.trim() === '' ? undefined : value.trim()
-}
-
-/** A region of the options, else of the environment. `TopologyInvalidError` is for the environment, a problem for the option. */
-function readRegion (reader: Reader, key: 'region' | 'primaryRegion', variable: string, env: Environment): string | undefined {
-  const given = reader.raw(key)
-  if (given !== undefined) {
-    const code = typeof given === 'string' ? parseRegion(given) : undefined
-    if (code === undefined) reader.problem(key, 'must be a region\'s code: letters, digits and hyphens')
-    return code
-  }
-  const text = emptyIsUnset(env[variable])
-  if (text === undefined) return undefined
-  const code = parseRegion(text)
-  if (code === undefined) throw new TopologyInvalidError(`${variable} must be a region's code: letters, digits and hyphens.`)
-  return code
-}
-
-interface DatabaseFacts {
-  readonly database: ResolvedDatabase
-  /** The primary comes from a Fly host name that names one member, in this region. */
-  readonly memberRegion: string | undefined
-  /** No replica was given, and none follows from the host's name. */
-  readonly replicaUnknown: boolean
-}
-
-const NO_DATABASE: DatabaseFacts = { database: { primary: [], findPrimary: undefined, replica: undefined }, memberRegion: undefined, replicaUnknown: false }
-
-function tryEndpoint (input: unknown, where: string, name: string, problems: string[]): Endpoint | undefined {
-  try {
-    // `parseEndpoint` checks what it is given; the cast only lets an unchecked value in.
-    return parseEndpoint(input as EndpointInput, name)
-  } catch (error) {
-    if (!(error instanceof EndpointProblem)) throw error
-    problems.push(`\`${where}\` ${error.message}`)
-    return undefined
-  }
-}
-
-function candidates (input: unknown, where: string, problems: string[]): Endpoint[] {
-  const list: readonly unknown[] = Array.isArray(input) ? input : [input]
-  if (list.length === 0) problems.push(`\`${where}\` is an empty list; name at least one server`)
-  const found: Endpoint[] = []
-  for (const [index, item] of list.entries()) {
-    const endpoint = tryEndpoint(item, list.length === 1 ? where : `${where}[${index}]`, list.length === 1 ? 'primary' : `primary[${index}]`, problems)
-    if (endpoint !== undefined) found.push(endpoint)
-  }
-  return found
-}
-
-function finder (find: FindPrimary): () => Promise<readonly Endpoint[]> {
-  return async () => {
-    const problems: string[] = []
-    const found = candidates(await find(), 'database.primary()', problems)
-    if (problems.length > 0) throw new OptionsInvalidError(list(problems))
-    return found
-  }
-}
-
-const list = (problems: readonly string[]): string => problems.map((problem) => `- ${problem}`).join('\n')
-
-/** Explicit wins; else DATABASE_URL, and the replica by DATABASE_REPLICA_URL or by the host's name. */
-function readDatabase (reader: Reader, env: Environment, region: string | undefined): DatabaseFacts {
-  const { problems } = reader
-  const given = reader.raw('database')
-  const replicaUrl = emptyIsUnset(env['DATABASE_REPLICA_URL'])
-  let where = 'database'
-  let primaryInput: unknown = given
-  let replicaInput: unknown
-  let replicaWhere = 'database.replica'
-  if (given === undefined) {
-    primaryInput = emptyIsUnset(env['DATABASE_URL'])
-    where = 'DATABASE_URL'
-    if (primaryInput === undefined) {
-      if (replicaUrl === undefined) throw new DatabaseUrlMissingError()
-      throw new TopologyInvalidError('DATABASE_REPLICA_URL is set but DATABASE_URL is not: set DATABASE_URL to the primary, or unset both.')
-    }
-    replicaInput = replicaUrl
-    replicaWhere = 'DATABASE_REPLICA_URL'
-  } else if (isBag(given)) {
-    const nested = reader.nested('database', ['primary', 'replica'])
-    primaryInput = nested.raw('primary')
-    replicaInput = nested.raw('replica')
-    where = 'database.primary'
-    if (primaryInput === undefined) {
-      problems.push('`database.primary` is missing; give the URL of the server that is written')
-      return NO_DATABASE
-    }
-  } else if (typeof given !== 'string') {
-    reader.problem('database', `must be a URL or { primary, replica }, but is ${describe(given)}`)
-    return NO_DATABASE
-  } else if (replicaUrl !== undefined && env['DATABASE_URL'] === given) {
-    // `database: process.env.DATABASE_URL` is the environment, spelt out.
-    replicaInput = replicaUrl
-    replicaWhere = 'DATABASE_REPLICA_URL'
-  }
-
-  const explicitReplica = replicaInput === undefined ? undefined : tryEndpoint(replicaInput, replicaWhere, 'replica', problems)
-  if (typeof primaryInput === 'function') {
-    return {
-      database: { primary: [], findPrimary: finder(primaryInput as FindPrimary), replica: explicitReplica },
-      memberRegion: undefined,
-      replicaUnknown: replicaInput === undefined,
-    }
-  }
-  const primary = candidates(primaryInput, where, problems)
-  const first = primary[0]
-  const fly = first === undefined || primary.length > 1 ? undefined : parseFlyHost(first.host)
-  const derived = replicaInput === undefined && region !== undefined && fly !== undefined && first !== undefined ? deriveReplica(first, region) : undefined
-  return {
-    database: { primary, findPrimary: undefined, replica: explicitReplica ?? derived },
-    memberRegion: fly !== undefined && first?.port === FLY_MEMBER_PORT ? fly.region : undefined,
-    replicaUnknown: replicaInput === undefined && derived === undefined,
-  }
-}
-
-/** Half of a pair, or a pair that contradicts itself, is an error at start: at run time it would be a wrong route. */
-function checkTopology (topology: Topology, facts: DatabaseFacts, replaying: boolean): string[] {
-  const { region, primaryRegion } = topology
-  if (region === undefined && primaryRegion !== undefined) {
-    throw new TopologyInvalidError(`The primary's region is ${primaryRegion}, but the region of this process is not known: set FLY_REGION or the option \`region\`, or unset PRIMARY_REGION to run with one database and no replay.`)
-  }
-  if (region !== undefined && primaryRegion === undefined && replaying) {
-    throw new TopologyInvalidError(`This process runs in ${region}, but the primary's region is not known: set PRIMARY_REGION or the option \`primaryRegion\`, or \`replay: 'off'\` to write to the primary directly.`)
-  }
-  if (facts.memberRegion !== undefined && primaryRegion !== undefined && facts.memberRegion !== primaryRegion) {
-    throw new TopologyInvalidError(`The primary's URL names the member in ${facts.memberRegion} itself (port ${FLY_MEMBER_PORT}), but the primary's region is ${primaryRegion}: use port 5432, which leads to the primary, or correct PRIMARY_REGION.`)
-  }
-  if (placeOf(topology) === 'secondary' && facts.replicaUnknown) {
-    return [`No replica is configured in ${region}: every read crosses to the primary in ${primaryRegion}. Set DATABASE_REPLICA_URL or \`database.replica\`.`]
-  }
-  return []
-}
 
 interface ReadClient { readonly options: Omit<ResolvedClientOptions, 'consistency' | 'warnings'>, readonly facts: DatabaseFacts }
 
@@ -573,114 +268,11 @@ function readClient (reader: Reader, env: Environment): ReadClient {
   return { options: { ...settings, region, primaryRegion, database: facts.database }, facts }
 }
 
-/** `bytes` of a key given as bytes, as hex or as base64; undefined when it has another length. */
-function parseKey (input: unknown, bytes: number): Uint8Array | undefined {
-  if (input instanceof Uint8Array) return input.byteLength === bytes ? Uint8Array.from(input) : undefined
-  if (typeof input !== 'string') return undefined
-  const text = input.trim()
-  if (text.length === bytes * 2 && /^[0-9a-f]+$/i.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
-  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return undefined
-  const decoded = Buffer.from(text, 'base64')
-  return decoded.byteLength === bytes ? Uint8Array.from(decoded) : undefined
-}
-
-const KEY_BYTES = 32
-const SALT_BYTES = 16
-
-function readToken (reader: Reader, env: Environment, keyProblems: string[]): ResolvedToken | undefined {
-  const given = reader.raw('token')
-  if (given === undefined) return undefined
-  if (!isBag(given)) {
-    reader.problem('token', `must be an object such as { key }, but is ${describe(given)}; leave it out to do without session consistency`)
-    return undefined
-  }
-  const token = reader.nested('token', ['key', 'secret', 'salt', 'mode', 'window', 'lifetime', 'waitTimeout', 'wait', 'stampTimeout', 'cookie', 'header'])
-  const secret = secretOf(token)
-  const inputs = token.raw('key') ?? (secret === undefined ? emptyIsUnset(env['MULTI_REGION_KEY']) : undefined)
-  const keys: Uint8Array[] = []
-  const keyList: readonly unknown[] = inputs === undefined ? [] : Array.isArray(inputs) ? inputs : [inputs]
-  for (const [index, input] of keyList.entries()) {
-    const key = parseKey(input, KEY_BYTES)
-    const name = token.raw('key') === undefined ? 'MULTI_REGION_KEY' : `\`token.key\`${keyList.length > 1 ? `[${index}]` : ''}`
-    if (key === undefined) keyProblems.push(`${name} must be ${KEY_BYTES} bytes, or their base64 or hex text.`)
-    else keys.push(key)
-  }
-  if (Array.isArray(inputs) && inputs.length === 0) keyProblems.push('`token.key` is an empty list.')
-  if (token.raw('key') !== undefined && token.raw('secret') !== undefined) token.problem('key', 'and `token.secret` exclude each other; keep one')
-  const saltInput = token.raw('salt')
-  const salt = saltInput === undefined ? undefined : parseKey(saltInput, SALT_BYTES)
-  if (saltInput !== undefined && salt === undefined) token.problem('salt', `must be ${SALT_BYTES} bytes, or their base64 or hex text`)
-  if (saltInput !== undefined && token.raw('secret') === undefined) token.problem('salt', 'is of use with `token.secret` only')
-
-  const cookie = readCookie(token)
-  const header = readHeader(token)
-  if (cookie === false && header === false) token.problem('cookie', 'and `token.header` are both off, so that no token could travel; keep one of them')
-  const resolved = {
-    mode: token.optionalWord('mode', ['lsn', 'time']) ?? 'lsn',
-    windowMs: token.number('window', milliseconds(1, YEAR_MS), DEFAULTS.token.window),
-    lifetimeMs: token.number('lifetime', milliseconds(1_000, YEAR_MS), DEFAULTS.token.lifetime),
-    waitTimeoutMs: token.number('waitTimeout', milliseconds(0), DEFAULTS.token.waitTimeout),
-    wait: token.optionalWord('wait', WAITS) ?? 'auto',
-    stampTimeoutMs: token.number('stampTimeout', milliseconds(0), DEFAULTS.token.stampTimeout),
-    cookie,
-    header,
-  }
-  Object.defineProperty(resolved, 'keys', { value: Object.freeze(keys), enumerable: false })
-  Object.defineProperty(resolved, 'secret', { value: secret, enumerable: false })
-  Object.defineProperty(resolved, 'salt', { value: salt, enumerable: false })
-  // The three were defined in the lines above; an object literal cannot say that they are hidden.
-  return resolved as ResolvedToken
-}
-
-function secretOf (token: Reader): Uint8Array | undefined {
-  const input = token.raw('secret')
-  if (input === undefined) return undefined
-  const secret = typeof input === 'string' ? Uint8Array.from(Buffer.from(input)) : input instanceof Uint8Array ? Uint8Array.from(input) : undefined
-  if (secret === undefined || secret.byteLength < KEY_BYTES) {
-    token.problem('secret', `must be text or bytes of at least ${KEY_BYTES} bytes`)
-    return undefined
-  }
-  return secret
-}
-
-function readCookie (token: Reader): ResolvedToken['cookie'] {
-  if (token.raw('cookie') === false) return false
-  const cookie = token.nested('cookie', ['name', 'domain', 'path', 'sameSite', 'secure'])
-  const text = (key: string, pattern: RegExp, what: string): string | undefined => {
-    const value = cookie.raw(key)
-    if (value === undefined) return undefined
-    if (typeof value === 'string' && pattern.test(value)) return value
-    cookie.problem(key, `must be ${what}`)
-    return undefined
-  }
-  const secureInput = cookie.raw('secure')
-  const secure = secureInput === undefined || secureInput === 'auto' || typeof secureInput !== 'boolean' ? 'auto' : secureInput
-  if (secureInput !== undefined && secureInput !== secure) cookie.problem('secure', `must be true, false or 'auto', but is ${describe(secureInput)}`)
-  const sameSite = cookie.optionalWord('sameSite', ['lax', 'strict', 'none']) ?? 'lax'
-  if (sameSite === 'none' && secure === false) cookie.problem('sameSite', '\'none\' needs `token.cookie.secure`: browsers refuse the cookie otherwise')
-  return {
-    name: text('name', HEADER_TOKEN, 'a cookie\'s name') ?? DEFAULTS.token.cookieName,
-    domain: text('domain', DOMAIN, 'a domain'),
-    path: text('path', COOKIE_PATH, 'a path that begins with /') ?? DEFAULTS.token.cookiePath,
-    sameSite,
-    secure,
-  }
-}
-
-function readHeader (token: Reader): false | string {
-  const value = token.raw('header')
-  if (value === undefined) return DEFAULTS.token.header
-  if (value === false) return false
-  if (typeof value === 'string' && HEADER_TOKEN.test(value)) return value.toLowerCase()
-  token.problem('header', 'must be false or the name of a header')
-  return DEFAULTS.token.header
-}
-
 function readMethods (value: unknown, reader: Reader, key: string): string[] | undefined {
   const methods: readonly unknown[] = Array.isArray(value) ? value : [value]
   const found: string[] = []
   for (const method of methods) {
-    if (typeof method === 'string' && HEADER_TOKEN.test(method)) found.push(method.toUpperCase())
+    if (typeof method === 'string' && HTTP_TOKEN.test(method)) found.push(method.toUpperCase())
     else {
       reader.problem(key, 'must name HTTP methods, such as \'POST\'')
       return undefined
@@ -699,7 +291,7 @@ function readRouteConfig (reader: Reader, hasToken: boolean): ResolvedRouteConfi
     maxStalenessMs: reader.optionalNumber('maxStaleness', milliseconds(1)),
     whenPrimaryIsDown: reader.optionalWord('whenPrimaryIsDown', ['fail', 'stale']),
     statementTimeoutMs: reader.optionalNumber('statementTimeout', milliseconds(1)),
-    wait: reader.nested('token', ['wait']).optionalWord('wait', WAITS),
+    wait: reader.nested('token', ['wait']).optionalWord('wait', WAIT_POLICIES),
   }
 }
 
@@ -791,11 +383,11 @@ const USERS_OBJECTS = new Set(['schema', 'registry', 'replay', 'ssl'])
 function throwProblems (problems: readonly string[], keyProblems: readonly string[]): void {
   if (problems.length === 0 && keyProblems.length > 0) throw new KeyInvalidError(keyProblems.join(' '))
   const all = [...problems, ...keyProblems]
-  if (all.length > 0) throw new OptionsInvalidError(list(all))
+  if (all.length > 0) throw new OptionsInvalidError(listProblems(all))
 }
 
 function readerOf (input: unknown): Reader {
-  if (!isBag(input)) throw new OptionsInvalidError(list([`the options must be an object, but are ${describe(input)}`]))
+  if (!isBag(input)) throw new OptionsInvalidError(listProblems([`the options must be an object, but are ${describe(input)}`]))
   return new Reader(input, '', [])
 }
 
