@@ -8,7 +8,6 @@ const messages = new Map<string, string>([
   ['P2000', 'The provided value is too long for its column.'],
   ['P2002', 'A unique constraint failed.'],
   ['P2003', 'A foreign key constraint failed.'],
-  ['P2004', 'A constraint failed on the database.'],
   ['P2007', 'A value is not valid for the type of its column.'],
   ['P2010', 'The raw query failed.'],
   ['P2011', 'A null constraint failed.'],
@@ -24,8 +23,7 @@ function codeOf (sqlState: string): string {
     case '22001': return 'P2000'
     case '23505': return 'P2002'
     case '23503': case '23001': return 'P2003'
-    case '23514': case '23P01': return 'P2004'
-    case '22P02': case '22007': case '22008': return 'P2007'
+    case '22P02': return 'P2007'
     case '23502': return 'P2011'
     case '22003': return 'P2020'
     case '42P01': return 'P2021'

@@ -24,6 +24,8 @@ export interface SortKey {
 
 export interface Order {
   readonly keys: readonly SortKey[]
+  /** The caller's own keys leave no two rows equal, and none of them is ever NULL. */
+  readonly isTotal: boolean
   /** Joins that the keys need, to be put behind the table. */
   readonly joins: Sql
 }
@@ -91,19 +93,21 @@ export function orderOf (builder: SqlBuilder, model: ResolvedModel, alias: Sql, 
     return sortKey(innerName, innerValue, field.target, target, [...path, innerName], key, true)
   }
 
-  if (complete && !keys.some((key) => key.column?.isUnique === true && !key.column.optional)) {
+  const isUnique = keys.some((key) => key.column?.isUnique === true) || model.uniques.some((unique) => unique.columns.every((column) => keys.some((key) => key.column === column)))
+  const isTotal = keys.length === 0 || (isUnique && keys.every((key) => !key.nullable))
+  if (complete && (keys.length === 0 || !isTotal)) {
     const given = new Set(keys.map((key) => key.column))
     for (const column of model.id?.columns ?? model.uniques[0]?.columns ?? []) {
       if (!given.has(column)) keys.push({ sql: sql`${alias}.${column.sql}`, descending: false, nulls: undefined, nullable: column.optional, column })
     }
   }
-  return { keys, joins: joinSql(joins, '') }
+  return { keys, joins: joinSql(joins, ''), isTotal }
 }
 
 /** The other way round, NULLs included. */
 export function reverseOrder (order: Order): Order {
   return {
-    joins: order.joins,
+    ...order,
     keys: order.keys.map((key) => ({ ...key, descending: !key.descending, nulls: key.nulls === undefined ? undefined : key.nulls === 'first' ? 'last' as const : 'first' as const })),
   }
 }

@@ -2,7 +2,7 @@
 // selection, a count and an aggregate have in common.
 
 import { encodeCount, encodeMagnitude, type Path } from './encode.ts'
-import { cursorSql, orderBySql, orderOf, reverseOrder, type Order } from './order.ts'
+import { cursorSql, orderBySql, orderEntries, orderOf, reverseOrder, type Order } from './order.ts'
 import { Count, type Argument, type ArgumentTree } from './shape.ts'
 import { emptySql, joinSql, sql, type Sql } from './sql-text.ts'
 import { and, asTree, refuseArgument, unknownField, whereSql } from './where.ts'
@@ -13,7 +13,10 @@ export interface RowSource {
   readonly model: ResolvedModel
   /** The table under an alias, and the condition that makes its rows the related ones. */
   readonly rows: (alias: Sql) => { readonly from: Sql, readonly condition: Sql | undefined }
-  /** A nested cursor must be one of the rows that its parent has and the filter lets through; a top-level one need only exist. */
+  /**
+   * A nested cursor must be one of the rows that its parent has and the filter lets through. A top-level one need only
+   * exist, where the order alone says what follows it (total, without `distinct`): Prisma looks for it among the rows else.
+   */
   readonly cursorAmong: 'all' | 'matching'
   /** `first`: one row, from the start or, with a negative `take`, from the end. */
   readonly amount: 'many' | 'first'
@@ -43,7 +46,10 @@ export function rowsSql (builder: SqlBuilder, source: RowSource, alias: Sql, arg
   const reversed = take?.negative === true
   const isFirst = source.amount === 'first'
   const single = filter !== undefined && cursor === undefined && distinct === undefined && isOneRow(model, filter)
-  const complete = !single && (take !== undefined || skip !== undefined || cursor !== undefined || isFirst || distinct !== undefined)
+  // Rows that are equal in the caller's order come in any order, as in Prisma; another key behind an index's would cost
+  // the index. Only where there is no order at all, or rows are compared with one of them, the key decides.
+  const isUnordered = orderEntries(args.get('orderBy'), [...path, 'orderBy']).length === 0
+  const complete = !single && (cursor !== undefined || (isUnordered && (take !== undefined || skip !== undefined || isFirst || distinct !== undefined)))
 
   const order = (alias: Sql): Order => {
     const made = orderOf(builder, model, alias, args.get('orderBy'), [...path, 'orderBy'], complete)
@@ -62,7 +68,7 @@ export function rowsSql (builder: SqlBuilder, source: RowSource, alias: Sql, arg
     const tree = asTree(cursor, [...path, 'cursor'])
     const among = (alias: Sql): ReturnType<RowSource['rows']> => {
       const rows = source.rows(alias)
-      return source.cursorAmong === 'all' ? rows : { from: rows.from, condition: and([rows.condition, filterOn(alias)]) }
+      return source.cursorAmong === 'all' && innerOrder.isTotal && distinct === undefined ? rows : { from: rows.from, condition: and([rows.condition, filterOn(alias)]) }
     }
     condition = and([condition, cursorSql(builder, model, innerOrder, order, { rows: among, cursor: tree, path: [...path, 'cursor'] })])
   }

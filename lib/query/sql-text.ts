@@ -34,14 +34,13 @@ export function literal (text: string): Sql {
   return (text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted) as Sql
 }
 
-// A type as a schema may write it: words, optional quotes and schema, optional precision (or words, as in PostGIS's `geometry(Point,4326)`), optional time zone. No brackets: lists are said apart.
-const typeName = /^[a-z_"][\w ".$]*(\([\w ,-]+\))?( with(out)? time zone)?$/i
+// A type as a schema may write it: words, quoted names, a schema, sizes. Lists are said apart.
+const typeName = /^(?:[\p{L}_][\p{L}\p{N}_$]*|"[^"\0]+")(?:(?:\.| )(?:[\p{L}_][\p{L}\p{N}_$]*|"[^"\0]+"))*(?:\([\p{L}\p{N}_ ,-]+\))?(?: [\p{L} ]+)?$/u
 
 /** The type of a column for a cast of a parameter: without length and precision, which would cut values silently. `undefined` for what is not a type's name. */
 export function castType (pgType: string): Sql | undefined {
   if (!typeName.test(pgType)) return undefined
-  if ((pgType.match(/"/g)?.length ?? 0) % 2 !== 0) return undefined
-  const base = pgType.replace(/\(.*?\)/, '').replace(/\s+/g, ' ').trim()
+  const base = pgType.replace(/\([^()"]*\)/, '').replace(/ +/g, ' ').trim()
   switch (base.toLowerCase()) {
     case 'varchar': case 'character varying': return 'text' as Sql
     case 'char': case 'character': return 'bpchar' as Sql

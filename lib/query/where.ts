@@ -1,6 +1,10 @@
 // Filters → SQL. Everything that a filter says becomes conditions on columns, `exists` over relations, and the
 // three-valued logic of SQL between them, which is what Prisma's answers follow.
 //
+// A to-one relation that a filter asks about is, in Prisma's SQL, a joined row: what its NULLs leave unknown stays unknown
+// under NOT. `exists` has no third value, so a filter is compiled for the side that counts: for the rows on which it is
+// *true*, or, under a NOT, for the rows on which it is *false* (`Sense`). Where the two agree the text is the same.
+//
 // A filter that says nothing (`{}`, `undefined`, an operator object without operators) is no condition at all: it is
 // left out of AND and NOT, and does not count as an alternative of OR. An OR without alternatives matches nothing.
 
@@ -67,6 +71,16 @@ export function asTree (argument: Argument | undefined, path: Path): ArgumentTre
 
 export const isTree = (argument: Argument | undefined): argument is ArgumentTree => argument instanceof Map
 
+/** Which answer of a condition decides: an odd number of NOTs around it makes it `false`. */
+export interface Sense {
+  readonly decides: 'true' | 'false'
+  /** An odd number of NOTs within the same model: a Json filter of another type than the document's then excludes it too, as in Prisma. */
+  readonly reversed: boolean
+}
+
+const straight: Sense = { decides: 'true', reversed: false }
+const turn = (sense: Sense): Sense => ({ decides: sense.decides === 'true' ? 'false' : 'true', reversed: !sense.reversed })
+
 /** One or several filters, as AND and NOT take them. */
 function asTrees (argument: Argument, path: Path): { tree: ArgumentTree, path: Path }[] {
   if (Array.isArray(argument)) return argument.map((item: Argument, i) => ({ tree: asTree(item, [...path, i]), path: [...path, i] }))
@@ -77,31 +91,31 @@ function asTrees (argument: Argument, path: Path): { tree: ArgumentTree, path: P
  * The condition that a filter sets on the rows of `alias`; `undefined` when it sets none.
  * @throws QueryInvalidError with the path to what the schema refuses
  */
-export function whereSql (builder: SqlBuilder, model: ResolvedModel, alias: Sql, filter: ArgumentTree, path: Path): Sql | undefined {
+export function whereSql (builder: SqlBuilder, model: ResolvedModel, alias: Sql, filter: ArgumentTree, path: Path, sense: Sense = straight): Sql | undefined {
   const conditions: Sql[] = []
   for (const [name, argument] of filter) {
     const here = [...path, name]
-    const condition = entrySql(builder, model, alias, name, argument, here, path)
+    const condition = entrySql(builder, model, alias, name, argument, here, path, sense)
     if (condition !== undefined) conditions.push(condition)
   }
   return and(conditions)
 }
 
-function entrySql (builder: SqlBuilder, model: ResolvedModel, alias: Sql, name: string, argument: Argument, here: Path, path: Path): Sql | undefined {
+function entrySql (builder: SqlBuilder, model: ResolvedModel, alias: Sql, name: string, argument: Argument, here: Path, path: Path, sense: Sense): Sql | undefined {
   switch (name) {
-    case 'AND': return and(asTrees(argument, here).map((part) => whereSql(builder, model, alias, part.tree, part.path)))
+    case 'AND': return and(asTrees(argument, here).map((part) => whereSql(builder, model, alias, part.tree, part.path, sense)))
     case 'OR': {
       if (!Array.isArray(argument)) refuseArgument('Expected a list of filters', argument, here)
-      return or(asTrees(argument, here).map((part) => whereSql(builder, model, alias, part.tree, part.path)))
+      return or(asTrees(argument, here).map((part) => whereSql(builder, model, alias, part.tree, part.path, sense)))
     }
-    case 'NOT': return and(asTrees(argument, here).map((part) => not(whereSql(builder, model, alias, part.tree, part.path))))
+    case 'NOT': return and(asTrees(argument, here).map((part) => not(whereSql(builder, model, alias, part.tree, part.path, turn(sense)))))
   }
   const field = model.fields.get(name)
   if (field === undefined) {
     unknownField(model, name, path, [...model.fields.keys(), 'AND', 'OR', 'NOT'])
   }
-  if (field.type === 'relation') return relationSql(builder, field, alias, argument, here)
-  return columnSql(builder, field, alias, argument, here)
+  if (field.type === 'relation') return relationSql(builder, field, alias, argument, here, sense)
+  return columnSql(builder, field, alias, argument, here, sense)
 }
 
 /** All of them; `undefined` parts are no condition. */
@@ -180,7 +194,7 @@ export function uniqueWhereSql (builder: SqlBuilder, model: ResolvedModel, alias
       const field = model.fields.get(name)
       // A key stands for itself in a unique filter; operators on it would make it no key.
       if (field?.type === 'column' && field.isUnique && (!(argument instanceof Leaf) || argument.isList)) refuseArgument('Expected a value', argument, here)
-      conditions.push(entrySql(builder, model, alias, name, argument, here, path))
+      conditions.push(entrySql(builder, model, alias, name, argument, here, path, straight))
     }
   }
   return and(conditions) ?? sqlTrue
@@ -207,40 +221,54 @@ export function relatedRows (builder: SqlBuilder, relation: ResolvedRelation, al
   }
 }
 
-function existsSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, filter: ArgumentTree, path: Path, negate: 'none' | 'inner' | 'outer'): Sql {
+/** `inner` is a condition on the related row, made from the filter. */
+function existsSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, inner: (target: Sql) => Sql | undefined): Sql {
   const target = builder.alias()
   const rows = relatedRows(builder, relation, alias, target)
-  const inner = whereSql(builder, relation.target, target, filter, path)
-  // `every` asks for no row that is known not to match.
-  const condition = negate === 'inner' ? and([rows.condition, inner === undefined ? sqlFalse : not(inner)]) : and([rows.condition, inner])
-  const exists = sql`exists (select 1 from ${rows.from} where ${condition as Sql})`
-  return negate === 'none' ? exists : sql`(not ${exists})`
+  return sql`exists (select 1 from ${rows.from} where ${and([rows.condition, inner(target)]) as Sql})`
 }
 
-function relationSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, argument: Argument, path: Path): Sql | undefined {
-  if (relation.toMany) {
-    const tree = asTree(argument, path)
-    return and([...tree].map(([name, part]) => {
-      const here = [...path, name]
-      switch (name) {
-        case 'some': return existsSql(builder, relation, alias, asTree(part, here), here, 'none')
-        case 'every': return existsSql(builder, relation, alias, asTree(part, here), here, 'inner')
-        case 'none': return existsSql(builder, relation, alias, asTree(part, here), here, 'outer')
-        default: return unknownField(relation.model, name, path, ['some', 'every', 'none'])
-      }
-    }))
-  }
+function relationSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, argument: Argument, path: Path, sense: Sense): Sql | undefined {
+  return relation.toMany
+    ? toManySql(builder, relation, alias, asTree(argument, path), path)
+    : toOneSql(builder, relation, alias, argument, path, sense)
+}
+
+function toManySql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, tree: ArgumentTree, path: Path): Sql | undefined {
+  const { target: model } = relation
+  return and([...tree].map(([name, part]) => {
+    const here = [...path, name]
+    const filter = asTree(part, here)
+    switch (name) {
+      case 'some': return existsSql(builder, relation, alias, (target) => whereSql(builder, model, target, filter, here))
+      case 'none': return not(existsSql(builder, relation, alias, (target) => whereSql(builder, model, target, filter, here)))
+      // No row that is known not to match.
+      case 'every': return not(existsSql(builder, relation, alias, (target) => not(whereSql(builder, model, target, filter, here, { decides: 'false', reversed: false })) ?? sqlFalse))
+      default: return unknownField(relation.model, name, path, ['some', 'every', 'none'])
+    }
+  }))
+}
+
+function toOneSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, argument: Argument, path: Path, sense: Sense): Sql | undefined {
   if (argument === null) return absentSql(builder, relation, alias, path)
   const tree = asTree(argument, path)
-  if (!tree.has('is') && !tree.has('isNot')) return existsSql(builder, relation, alias, tree, path, 'none')
+  if (!tree.has('is') && !tree.has('isNot')) return isSql(builder, relation, alias, tree, path, sense)
   return and([...tree].map(([name, part]) => {
     const here = [...path, name]
     switch (name) {
-      case 'is': return part === null ? absentSql(builder, relation, alias, here) : existsSql(builder, relation, alias, asTree(part, here), here, 'none')
-      case 'isNot': return part === null ? sql`(not ${absentSql(builder, relation, alias, here)})` : existsSql(builder, relation, alias, asTree(part, here), here, 'outer')
+      case 'is': return part === null ? absentSql(builder, relation, alias, here) : isSql(builder, relation, alias, asTree(part, here), here, sense)
+      case 'isNot': return not(part === null ? absentSql(builder, relation, alias, here) : isSql(builder, relation, alias, asTree(part, here), here, turn(sense)))
       default: return unknownField(relation.model, name, path, ['is', 'isNot'])
     }
   }))
+}
+
+/** There is a related row and it matches; when `false` decides, there is one and it is not known not to match. */
+function isSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, filter: ArgumentTree, path: Path, sense: Sense): Sql {
+  return existsSql(builder, relation, alias, (target) => {
+    const condition = whereSql(builder, relation.target, target, filter, path, sense)
+    return condition === undefined || sense.decides === 'true' ? condition : sql`(${condition} is not false)`
+  })
 }
 
 function absentSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, path: Path): Sql {
@@ -250,7 +278,7 @@ function absentSql (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql,
     const nulls = relation.pairs.filter(({ local }) => local.optional).map(({ local }) => sql`${alias}.${local.sql} is null`)
     return nulls.length === 1 ? nulls[0] as Sql : sql`(${joinSql(nulls, ' or ')})`
   }
-  return existsSql(builder, relation, alias, new Map(), path, 'outer')
+  return not(existsSql(builder, relation, alias, () => undefined)) as Sql
 }
 
 // --- columns --------------------------------------------------------------------------------------------------------
@@ -271,10 +299,10 @@ export function columnOperand (column: ResolvedColumn, alias: Sql): Operand {
   return { sql: sql`${alias}.${column.sql}`, column, alias, kind: column.kind, list: column.list, optional: column.optional, cast: column.cast, encode: column.encodeElement }
 }
 
-function columnSql (builder: SqlBuilder, column: ResolvedColumn, alias: Sql, argument: Argument, path: Path): Sql | undefined {
+function columnSql (builder: SqlBuilder, column: ResolvedColumn, alias: Sql, argument: Argument, path: Path, sense: Sense): Sql | undefined {
   const operand = columnOperand(column, alias)
   if (column.list) return listFilterSql(builder, operand, argument, path)
-  if (column.kind === 'json') return jsonFilterSql(builder, operand, argument, path)
+  if (column.kind === 'json') return jsonFilterSql(builder, operand, argument, path, sense)
   return scalarFilterSql(builder, operand, argument, path)
 }
 
@@ -305,12 +333,14 @@ function operatorsOf (operand: Operand): string[] {
   return names
 }
 
-function operatorsSql (builder: SqlBuilder, operand: Operand, tree: ArgumentTree, path: Path, inherited?: 'insensitive' | undefined): Sql | undefined {
+/** The operators of one object, each to hold; inside `not` (`turned`), each not to hold, as Prisma reads it. */
+function operatorsSql (builder: SqlBuilder, operand: Operand, tree: ArgumentTree, path: Path, outer: { readonly turned: boolean, readonly insensitive: boolean } = { turned: false, insensitive: false }): Sql | undefined {
   const mode = tree.get('mode')
   if (mode !== undefined && mode !== 'default' && mode !== 'insensitive') refuseArgument("Expected 'default' or 'insensitive'", mode, [...path, 'mode'])
-  const insensitive = mode === 'insensitive' || (mode === undefined && inherited === 'insensitive')
+  const insensitive = mode === 'insensitive' || outer.insensitive
   const allowed = operatorsOf(operand)
-  const conditions: (Sql | undefined)[] = []
+  const conditions: Sql[] = []
+  const add = (condition: Sql): void => { conditions.push(outer.turned ? not(condition) as Sql : condition) }
   for (const [name, argument] of tree) {
     const here = [...path, name]
     if (!allowed.includes(name)) unknownField(operand.column.model, name, path, allowed)
@@ -319,16 +349,17 @@ function operatorsSql (builder: SqlBuilder, operand: Operand, tree: ArgumentTree
       if (isTree(argument)) {
         // A mode belongs beside the operators it governs, on the outside.
         if (argument.has('mode')) throw new QueryInvalidError('`mode` does not stand inside `not`; put it beside', { path: [...here, 'mode'] })
-        conditions.push(not(operatorsSql(builder, operand, argument, here, insensitive ? 'insensitive' : undefined)))
+        const inner = operatorsSql(builder, operand, argument, here, { turned: !outer.turned, insensitive })
+        if (inner !== undefined) conditions.push(inner)
       } else {
-        conditions.push(notEqualSql(builder, operand, argument, insensitive, here))
+        add(notEqualSql(builder, operand, argument, insensitive, here))
       }
     } else if (name === 'in' || name === 'notIn') {
-      conditions.push(inSql(builder, operand, name, argument, insensitive, here))
+      add(inSql(builder, operand, name, argument, insensitive, here))
     } else if (isComparison(name)) {
-      conditions.push(comparisonSql(builder, operand, name, argument, insensitive, here))
+      add(comparisonSql(builder, operand, name, argument, insensitive, here))
     } else if (isTextMatch(name)) {
-      conditions.push(textMatchSql(builder, operand, name, argument, insensitive, here))
+      add(textMatchSql(builder, operand, name, argument, insensitive, here))
     }
   }
   return and(conditions)
@@ -363,17 +394,25 @@ function castOf (operand: Operand): Sql {
   return operand.sql === (sql`${operand.alias}.${operand.column.sql}`) ? emptySql : sql`::${operand.cast}`
 }
 
+// What Prisma calls DateTime and String are several types here.
 const comparableKind: Partial<Record<ResolvedColumn['kind'], string>> = { date: 'timestamp' }
 
-function referenceSql (operand: Operand, reference: FieldReference, expected: 'single' | 'list', path: Path): Sql {
+function inputError (message: string, model: ResolvedModel): KnownRequestError {
+  return new KnownRequestError(`Input error. ${message}`, { code: 'P2019', meta: { modelName: model.name } })
+}
+
+function referencedColumn (operand: Operand, reference: FieldReference): ResolvedColumn {
   const { model } = operand.column
   const other = reference.modelName === model.name ? model.fields.get(reference.name) : undefined
-  if (other === undefined || other.type !== 'column') throw new QueryInvalidError(`Expected a field of \`${model.name}\``, { path, received: 'field' })
+  if (other === undefined || other.type !== 'column') throw inputError(`\`${operand.column.name}\` can be compared with fields of \`${model.name}\` only.`, model)
+  return other
+}
+
+function referenceSql (operand: Operand, reference: FieldReference, expected: 'single' | 'list', path: Path): Sql {
+  const other = referencedColumn(operand, reference)
   const kind = comparableKind[operand.kind] ?? operand.kind
   const sameType = kind === (comparableKind[other.kind] ?? other.kind) && (kind !== 'enum' || operand.cast === other.cast)
-  if (!sameType || other.list !== (expected === 'list')) {
-    throw new KnownRequestError(`The fields \`${operand.column.name}\` and \`${other.name}\` cannot be compared: they are of different types.`, { code: 'P2019', meta: { modelName: model.name } })
-  }
+  if (!sameType || other.list !== (expected === 'list')) throw inputError(`The fields \`${operand.column.name}\` and \`${other.name}\` cannot be compared: they are of different types (at ${path.join('.')}).`, operand.column.model)
   return sql`${operand.alias}.${other.sql}`
 }
 
@@ -475,7 +514,7 @@ const jsonOperators = ['equals', 'not', 'path', 'mode', 'string_contains', 'stri
 
 const encodeTextList = encodeListOf(encodeText)
 
-function jsonFilterSql (builder: SqlBuilder, operand: Operand, argument: Argument, path: Path): Sql | undefined {
+function jsonFilterSql (builder: SqlBuilder, operand: Operand, argument: Argument, path: Path, sense: Sense): Sql | undefined {
   const tree = asTree(argument, path)
   const mode = tree.get('mode')
   if (mode !== undefined && mode !== 'default' && mode !== 'insensitive') refuseArgument("Expected 'default' or 'insensitive'", mode, [...path, 'mode'])
@@ -489,6 +528,11 @@ function jsonFilterSql (builder: SqlBuilder, operand: Operand, argument: Argumen
     document = sql`(${column} #> ${keys})`
     documentText = sql`(${column} #>> ${keys})`
   }
+  // A document of another type neither matches nor, turned round, fails to match.
+  const typed = (condition: Sql, type: Sql): Sql => sense.reversed
+    ? sql`(${condition} or jsonb_typeof(${document}) <> ${type})`
+    : sql`(jsonb_typeof(${document}) = ${type} and ${condition})`
+  const isArray = sql`'array'`
   const conditions: (Sql | undefined)[] = []
   for (const [name, part] of tree) {
     const here = [...path, name]
@@ -498,13 +542,14 @@ function jsonFilterSql (builder: SqlBuilder, operand: Operand, argument: Argumen
     if (name === 'path' || name === 'mode') continue
     else if (name === 'equals') conditions.push(jsonEqualsSql(builder, operand, document, part, here))
     else if (name === 'not') conditions.push(jsonNotSql(builder, operand, document, part, here))
-    else if (comparison !== undefined) conditions.push(sql`(${document}${comparison}${value()} and jsonb_typeof(${document}) = jsonb_typeof(${value()}))`)
-    else if (match !== undefined) conditions.push(jsonTextSql(builder, operand, document, documentText, match, part, mode === 'insensitive', here))
-    else if (name === 'array_contains') conditions.push(sql`(jsonb_typeof(${document}) = 'array' and ${document} @> ${value()})`)
-    else if (name === 'array_starts_with') conditions.push(sql`(jsonb_typeof(${document}) = 'array' and ${document} -> 0 = ${value()})`)
-    else if (name === 'array_ends_with') conditions.push(sql`(jsonb_typeof(${document}) = 'array' and ${document} -> -1 = ${value()})`)
+    else if (comparison !== undefined) conditions.push(typed(sql`${document}${comparison}${value()}`, sql`jsonb_typeof(${value()})`))
+    else if (match !== undefined) conditions.push(typed(jsonTextSql(builder, operand, documentText, match, part, mode === 'insensitive', here), sql`'string'`))
+    else if (name === 'array_contains') conditions.push(typed(sql`${document} @> ${value()}`, isArray))
+    else if (name === 'array_starts_with') conditions.push(typed(sql`${document} -> 0 = ${value()}`, isArray))
+    else if (name === 'array_ends_with') conditions.push(typed(sql`${document} -> -1 = ${value()}`, isArray))
     else unknownField(operand.column.model, name, path, jsonOperators)
   }
+  if (where !== undefined && conditions.length === 0) throw inputError('A `path` needs a condition beside it.', operand.column.model)
   return and(conditions)
 }
 
@@ -537,18 +582,16 @@ function jsonNotSql (builder: SqlBuilder, operand: Operand, document: Sql, argum
   return sql`${document} <> ${jsonValueSql(builder, operand, argument, path)}`
 }
 
-function jsonTextSql (builder: SqlBuilder, operand: Operand, document: Sql, text: Sql, name: TextMatch, argument: Argument, insensitive: boolean, path: Path): Sql {
-  const isText = sql`jsonb_typeof(${document}) = 'string'`
+function jsonTextSql (builder: SqlBuilder, operand: Operand, text: Sql, name: TextMatch, argument: Argument, insensitive: boolean, path: Path): Sql {
   if (argument instanceof FieldReference) {
-    const { model } = operand.column
-    const other = argument.modelName === model.name ? model.fields.get(argument.name) : undefined
-    if (other?.type !== 'column' || other.kind !== 'text' || other.list) throw new QueryInvalidError(`Expected a text field of \`${model.name}\``, { path, received: 'field' })
+    const other = referencedColumn(operand, argument)
+    if (other.kind !== 'text' || other.list) throw inputError(`\`${other.name}\` is not a text field.`, operand.column.model)
     const value = sql`${operand.alias}.${other.sql}`
-    return sql`(${isText} and ${insensitive ? textPositionSql(name, sql`lower(${text})`, sql`lower(${value})`) : textPositionSql(name, text, value)})`
+    return insensitive ? textPositionSql(name, sql`lower(${text})`, sql`lower(${value})`) : textPositionSql(name, text, value)
   }
   if (!(argument instanceof Leaf) || argument.isList) refuseArgument('Expected a string', argument, path)
   const pattern = builder.param(argument, likeEncoders[name], path)
-  return sql`(${isText} and ${text} ${insensitive ? sql`ilike` : sql`like`} ${pattern})`
+  return insensitive ? sql`${text} ilike ${pattern}` : sql`${text} like ${pattern}`
 }
 
 // --- having ---------------------------------------------------------------------------------------------------------
