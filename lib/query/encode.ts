@@ -39,8 +39,12 @@ export const encodeInt: Encode = (value, path) => {
   return wholeNumber(value) ?? refuse('a whole number', value, path)
 }
 
+const wholeText = /^[+-]?\d{1,30}$/
+
 export const encodeBigInt: Encode = (value, path) => {
   if (typeof value === 'bigint') return value.toString()
+  // As Prisma: what came through JSON may be text.
+  if (typeof value === 'string' && wholeText.test(value)) return value
   if (typeof value !== 'number') refuse('a bigint or a whole number', value, path)
   return wholeNumber(value) ?? refuse('a bigint or a whole number', value, path)
 }

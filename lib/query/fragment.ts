@@ -30,6 +30,9 @@ export class ValueTable {
     return leaf
   }
 
+  /** For plans that are made from values and used once; all others `generate`. */
+  get sources (): ValueSources { return this.#sources }
+
   /** The values of the call that is being compiled. */
   get values (): readonly unknown[] { return this.#values }
 }
