@@ -108,19 +108,14 @@ function keepField (model: ModelDraft, field: FieldDraft, source: SourceField, n
   field.name = source.name
   // The database knows nothing of what the client fills in.
   if (source.updatedAt && field.type.type === 'word' && ['timestamp', 'timestamptz', 'date', 'time', 'timetz'].includes(field.type.word) && !field.list) field.updatedAt = true
-  const made = functionOf(source)
+  const made = source.defaultFunction
   if ((made === 'uuid' || made === 'cuid') && !field.list && (field.default === undefined || field.default.type === 'database')) field.default = { type: 'function', function: made }
-  else if (source.default !== undefined && field.default === undefined) remarks.push(`${model.name}.${field.name}: the default in the file is removed, the column has none`)
+  else if (source.hasDefault && field.default === undefined) remarks.push(`${model.name}.${field.name}: the default in the file is removed, the column has none`)
   if (model.source === 'view') {
     field.optional = field.optional && source.optional
     field.id = field.id || source.id
     field.unique = field.unique || source.unique
   }
-}
-
-function functionOf (source: SourceField): string | undefined {
-  const value = source.default
-  return value?.type === 'call' && value.callee.type === 'name' && value.args.length === 0 ? value.callee.name : undefined
 }
 
 interface Pairing {

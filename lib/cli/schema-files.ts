@@ -143,7 +143,7 @@ function placeEnums (draft: SchemaDraft, { layout, modelFiles, split, folder }: 
   const placed = new Map<EnumDraft, string>()
   const holdsModels = (path: string): boolean => [...modelFiles.values()].includes(path)
   const isSourceEnum = (candidate: SourceEnum, enumeration: EnumDraft): boolean => candidate.pgName === enumeration.pgName && (candidate.schema === enumeration.schema || candidate.schema === undefined)
-  const home = existing.find(({ path, source }) => source.enums.length > 0 && !holdsModels(path))?.path ?? join(folder, 'enums.ts')
+  const home = existing.find(({ path, source }) => path !== layout.entry && source.enums.length > 0 && !holdsModels(path))?.path ?? join(folder, 'enums.ts')
   for (const enumeration of draft.enums) {
     const users = new Set(draft.models.filter((model) => model.fields.some(({ type }) => type.type === 'enum' && type.of === enumeration)).map((model) => modelFiles.get(model)))
     const [only] = users

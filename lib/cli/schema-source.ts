@@ -68,7 +68,9 @@ export interface SourceField extends SourceComments {
   readonly unique: boolean
   readonly optional: boolean
   readonly updatedAt: boolean
-  readonly default: Expression | undefined
+  readonly hasDefault: boolean
+  /** `uuid` of `.default(uuid())`. */
+  readonly defaultFunction: string | undefined
 }
 
 export interface SourceRelation extends SourceComments {
@@ -293,6 +295,7 @@ function sourceField (entry: Entry, words: ReadonlyMap<string, string>): SourceF
     typeArgument = at.typeArgument
     break
   }
+  const made = calls.get('default')?.[0]
   return {
     ...commentsOf(entry.leading, entry.trailing),
     name: entry.key,
@@ -303,7 +306,8 @@ function sourceField (entry: Entry, words: ReadonlyMap<string, string>): SourceF
     unique: calls.has('unique'),
     optional: calls.has('optional'),
     updatedAt: calls.has('updatedAt'),
-    default: calls.get('default')?.[0]
+    hasDefault: calls.has('default'),
+    defaultFunction: made?.type === 'call' && made.callee.type === 'name' && made.args.length === 0 ? words.get(made.callee.name) ?? made.callee.name : undefined
   }
 }
 
