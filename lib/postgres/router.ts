@@ -211,7 +211,7 @@ export class Router implements Executor {
       throw new PrimaryMovedError()
     }
 
-    const unlocated = !mayWrite && target.name === 'primary' ? floor.unlocatedWrite : undefined
+    const unlocated = job.access !== 'write' && target.name === 'primary' ? floor.unlocatedWrite : undefined
     const run: JobRun = {
       connection,
       deadlineMs: this.#scope.statementTimeoutMs,

@@ -96,6 +96,15 @@ await t.test('what cannot be a parameter is refused with its path', (t) => {
   for (const value of [Symbol('x'), () => 1, new Date('x'), 'a\u0000b', cyclic, cyclicObject, { a: 1n }, { toJSON: () => undefined }]) {
     t.throws(() => encodeRawParameter(value, ['$1']), { code: 'FST_MR_QUERY_INVALID' })
   }
-  t.throws(() => encodeRawParameter(['ok', Symbol('x')], ['$2']), { path: ['$2', 1] })
+  t.match(thrown(() => encodeRawParameter(['ok', Symbol('x')], ['$2'])), { path: ['$2', 1] })
   t.end()
 })
+
+function thrown (run: () => unknown): unknown {
+  try {
+    run()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
