@@ -58,7 +58,10 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, servers: Serv
   if (family.main === registration) addRule(fastify, registration)
 
   // Last in, first out: what was registered behind us stops using the database before its pools end.
-  fastify.addHook('onClose', async () => { await servers.close(options.closeTimeoutMs) })
+  fastify.addHook('onClose', async () => {
+    registration.factory.close()
+    await servers.close(options.closeTimeoutMs)
+  })
 }
 
 /**
