@@ -32,7 +32,7 @@ export type CheckSchema<S> = {
  * import * as models from './db/schema.ts'
  * const schema = defineSchema(models)
  */
-export function defineSchema<const S extends object> (models: S & CheckSchema<S>): S {
+export function defineSchema<const S extends object> (models: S & CheckSchema<NoInfer<S>>): S {
   if (typeof models !== 'object' || models === null) throw schemaInvalid('it is not a module of models')
   return models
 }

@@ -5,21 +5,20 @@
 import type { Columns, ColumnsOf, Flat, Relations, RelationsOf, TargetOf, ToManyKeys } from './schema-access.ts'
 
 /** All columns of a model. */
-export type Row<S, M extends keyof S> = RowOf<ColumnsOf<S, M>>
-type RowOf<X extends Columns> = { -readonly [K in keyof X]: X[K]['~out'] }
+export type Row<S, M extends keyof S> = { -readonly [K in keyof ColumnsOf<S, M>]: ColumnsOf<S, M>[K]['~out'] }
 
 /** A row of the model M, as the arguments A select it. */
 export type Result<S, M extends keyof S, A> =
   A extends { select: infer X extends object } ? Flat<PickColumns<ColumnsOf<S, M>, Chosen<X> & keyof ColumnsOf<S, M>> & PickRelations<S, RelationsOf<S, M>, X, Chosen<X> & keyof RelationsOf<S, M>> & PickCount<RelationsOf<S, M>, X>>
-    : A extends { include: infer X extends object } ? Flat<RowWithout<ColumnsOf<S, M>, A> & PickRelations<S, RelationsOf<S, M>, X, Chosen<X> & keyof RelationsOf<S, M>> & PickCount<RelationsOf<S, M>, X>>
-      : A extends { omit: object } ? RowWithout<ColumnsOf<S, M>, A>
+    : A extends { include: infer X extends object } ? Flat<RowWithout<S, M, A> & PickRelations<S, RelationsOf<S, M>, X, Chosen<X> & keyof RelationsOf<S, M>> & PickCount<RelationsOf<S, M>, X>>
+      : A extends { omit: object } ? RowWithout<S, M, A>
         : Row<S, M>
 
 /** The keys that are not switched off. */
 type Chosen<X> = { [K in keyof X]-?: X[K] extends false | null | undefined ? never : K }[keyof X]
 
 type PickColumns<X extends Columns, K extends keyof X> = { -readonly [Q in K]: X[Q]['~out'] }
-type RowWithout<X extends Columns, A> = A extends { omit: infer O extends object } ? PickColumns<X, Exclude<keyof X, Chosen<O>>> : RowOf<X>
+type RowWithout<S, M extends keyof S, A> = A extends { omit: infer O extends object } ? PickColumns<ColumnsOf<S, M>, Exclude<keyof ColumnsOf<S, M>, Chosen<O>>> : Row<S, M>
 type PickRelations<S, X extends Relations, Selection, K extends keyof X> = {
   -readonly [Q in K]: X[Q]['~many'] extends true ? Result<S, TargetOf<S, X[Q]>, At<Selection, Q>>[]
     : Result<S, TargetOf<S, X[Q]>, At<Selection, Q>> | (X[Q]['~null'] extends true ? null : never)
