@@ -71,8 +71,8 @@ export interface ResolvedRelation {
   readonly inverse: ResolvedRelation | undefined
   readonly onDelete: ReferentialAction | undefined
   readonly onUpdate: ReferentialAction | undefined
-  /** Prisma's default name: `ProfileToUser`. */
-  readonly relationName: string
+  /** Prisma's name of the relation, as its errors say it: `ProfileToUser`. A name that its schema gave is known from a join table alone. */
+  readonly relationName: string | undefined
 }
 
 export type ResolvedField = ResolvedColumn | ResolvedRelation
@@ -156,7 +156,12 @@ function resolve (module: object): ResolvedSchema {
   }
   for (const [name, model] of definitions) resolveRelations(models.get(name) as Mutable<ResolvedModel>, model, models, definitions)
   for (const model of models.values()) {
-    for (const relation of model.relations) (relation as Mutable<ResolvedRelation>).inverse = findInverse(relation, definitions)
+    for (const relation of model.relations) {
+      (relation as Mutable<ResolvedRelation>).inverse = findInverse(relation, definitions)
+      // Two relations between the same models, or one of a model with itself, must be named, and only Prisma's schema has the name.
+      const isSole = relation.target !== model && model.relations.filter((other) => other.target === relation.target).length === 1
+      if (isSole) (relation as Mutable<ResolvedRelation>).relationName ??= defaultName(model.name, relation.target.name)
+    }
   }
   for (const model of models.values()) {
     for (const column of model.columns) Object.freeze(column)
@@ -299,7 +304,7 @@ function defaultName (a: string, b: string): string {
 }
 
 function resolveRelation (label: string, model: ResolvedModel, name: string, relation: RelationDefinition, target: ResolvedModel, targetDefinition: ModelDefinition): ResolvedRelation {
-  const base = { type: 'relation' as const, model, name, target, inverse: undefined, relationName: defaultName(model.name, target.name) }
+  const base = { type: 'relation' as const, model, name, target, inverse: undefined, relationName: undefined }
   switch (relation.type) {
     case 'belongs-to': {
       const pairs = keyPairs(label, model, relation, target).map(({ key, referenced }) => ({ local: key, foreign: referenced }))
@@ -318,7 +323,7 @@ function resolveRelation (label: string, model: ResolvedModel, name: string, rel
       const localColumn = model.id?.columns.length === 1 ? model.id.columns[0] : undefined
       const foreignColumn = target.id?.columns.length === 1 ? target.id.columns[0] : undefined
       if (localColumn === undefined || foreignColumn === undefined) throw invalid(`${label}: both sides of a many-to-many relation need a primary key of one column.`)
-      const through = relation.through ?? other.through ?? `_${base.relationName}`
+      const through = relation.through ?? other.through ?? `_${defaultName(model.name, target.name)}`
       const side = relation.side ?? (other.side === undefined ? defaultSide(model, name, relation) : other.side === 'A' ? 'B' : 'A')
       if (other.side !== undefined && other.side === side && !(target === model && relation.inverse === name)) throw invalid(`${label}: both sides of the relation say that they are ${side}.`)
       const schema = through.includes('.') ? undefined : definitionSchema(model)
@@ -330,7 +335,7 @@ function resolveRelation (label: string, model: ResolvedModel, name: string, rel
         localColumn,
         foreignColumn,
       }
-      return { ...base, toMany: true, optional: true, key: 'join', pairs: [], join, onDelete: 'cascade', onUpdate: 'cascade' }
+      return { ...base, toMany: true, optional: true, key: 'join', pairs: [], join, onDelete: 'cascade', onUpdate: 'cascade', relationName: through.startsWith('_') ? through.slice(1) : undefined }
     }
   }
 }

@@ -569,7 +569,7 @@ export class NestedWriter {
   }
 
   #relationMeta (relation: ResolvedRelation): Record<string, unknown> {
-    return { modelName: this.#root.name, relation: relation.relationName, relationType: relationType(relation) }
+    return { modelName: this.#root.name, ...named(relation), relationType: relationType(relation) }
   }
 
   #missing (relation: ResolvedRelation, operation: string): CheckError {
@@ -593,7 +593,7 @@ export class NestedWriter {
     const [a, b] = relation.key === 'local' ? [relation.model, relation.target] : [relation.target, relation.model]
     return {
       code: 'P2014',
-      meta: { modelName: this.#root.name, relation: relation.relationName, modelA: a.name, modelB: b.name },
+      meta: { modelName: this.#root.name, ...named(relation), modelA: a.name, modelB: b.name },
       message: () => `The change you are trying to make would violate the required relation \`${relation.name}\` between the \`${a.name}\` and \`${b.name}\` models.`,
     }
   }
@@ -679,4 +679,9 @@ export function skipDuplicates (tree: ArgumentTree, path: Path): 'skip' | 'fail'
   if (skip === undefined || skip === false) return 'fail'
   if (skip === true) return 'skip'
   throw invalid('`skipDuplicates` takes `true` or `false`', [...path, 'skipDuplicates'], skip)
+}
+
+/** Only a schema of Prisma's own knows every relation's name. */
+function named (relation: ResolvedRelation): { relation?: string } {
+  return relation.relationName === undefined ? {} : { relation: relation.relationName }
 }
