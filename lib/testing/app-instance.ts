@@ -1,8 +1,10 @@
 // An instance of the app under test: made by a function in this process, or a module run as a process of its own.
 
 import { ChildProcess, fork } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { join, resolve as resolvePath } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { freePort } from './server.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -49,8 +51,10 @@ export class Instance {
   #port = 0
   #running: RunningApp | ChildProcess | undefined
   #output = ''
+  readonly #onStop: (id: string) => void
 
-  constructor (app: AppFactory | string | URL, context: AppContext) {
+  constructor (app: AppFactory | string | URL, context: AppContext, onStop: (id: string) => void) {
+    this.#onStop = onStop
     this.id = context.instance
     this.region = context.region
     this.#app = app
@@ -111,17 +115,22 @@ export class Instance {
   }
 
   async #startProcess (module: string | URL): Promise<void> {
-    const path = module instanceof URL || module.startsWith('file:') ? fileURLToPath(module) : module
+    const path = module instanceof URL || module.startsWith('file:') ? fileURLToPath(module) : resolvePath(module)
     this.#output = ''
-    const execArgv = [...process.execArgv.filter((argument) => !argument.startsWith('--inspect'))]
-    if (/\.[cm]?ts$/.test(path) && !execArgv.some((argument) => argument.includes('tsx'))) execArgv.push('--import', 'tsx')
-    // The channel closes when this process ends, however it ends.
-    execArgv.push('--import', 'data:text/javascript,process.once("disconnect",()=>process.exit(1))')
+    // Not this process's own flags: a test runner's loaders are slow, and not the app's.
+    const execArgv = [
+      ...(/\.[cm]?ts$/.test(path) ? typescriptLoader(path) : []),
+      // The channel closes when this process ends, however it ends.
+      '--import', 'data:text/javascript,process.once("disconnect",()=>process.exit(1))',
+    ]
     const child = fork(path, { execArgv, env: { ...process.env, ...this.#context.env, PORT: String(this.#port), HOST }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     let ended = false
     child.once('exit', () => {
       ended = true
-      if (this.#running === child) this.#running = undefined
+      if (this.#running === child) {
+        this.#running = undefined
+        this.#onStop(this.id)
+      }
     })
     child.once('error', () => { ended = true })
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => { this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_KEPT) })
@@ -141,6 +150,14 @@ export class Instance {
     const running = this.#running
     this.#running = undefined
     if (running === undefined) return
+    try {
+      await this.#end(running, how)
+    } finally {
+      this.#onStop(this.id)
+    }
+  }
+
+  async #end (running: RunningApp | ChildProcess, how: 'close' | 'kill'): Promise<void> {
     if (!(running instanceof ChildProcess)) {
       await bounded(Promise.resolve(running.close()))
       return
@@ -153,6 +170,18 @@ export class Instance {
       await exited
     }
   }
+}
+
+/** tsx where it is installed; otherwise Node's own stripping of types, from 22.18 on. */
+function typescriptLoader (path: string): string[] {
+  for (const base of [path, join(process.cwd(), 'package.json')]) {
+    try {
+      return ['--import', pathToFileURL(createRequire(base).resolve('tsx')).href]
+    } catch {
+      // Not installed there.
+    }
+  }
+  return []
 }
 
 async function bounded (ending: Promise<unknown>): Promise<'ended' | 'late'> {

@@ -139,7 +139,7 @@ export class Cluster {
     if (app === undefined) return
     for (const region of this.regions) {
       for (let number = 1; number <= (this.#options.instances ?? 1); number++) {
-        this.#instances.push(new Instance(app, this.#context(region, number)))
+        this.#instances.push(new Instance(app, this.#context(region, number), (id) => this.#edge?.dropIdleConnections(id)))
       }
     }
     await Promise.all(this.#instances.map((instance) => this.#startInstance(instance, appName)))

@@ -267,9 +267,16 @@ export class Edge {
 
   removeMachine (id: string): void {
     this.#machines.delete(id)
+    this.dropIdleConnections(id)
+  }
+
+  /**
+   * Forgets the kept connections to a machine that has ended: a request sent on one, before its end was noticed,
+   * would break. Answers that are under way still arrive.
+   */
+  dropIdleConnections (id: string): void {
     for (const [key, agent] of this.#agents) {
       if (!key.endsWith(` ${id}`)) continue
-      // Answers that are under way still arrive.
       for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy()
       this.#agents.delete(key)
     }
