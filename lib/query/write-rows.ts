@@ -11,6 +11,7 @@ export interface RowGroup {
   readonly columns: readonly ResolvedColumn[]
   /** Array literals, one a column. */
   readonly arrays: readonly string[]
+  readonly count: number
   /** Positions of the group's rows in the caller's list. */
   readonly positions: readonly number[]
 }
@@ -52,7 +53,7 @@ export function rowsOf (model: ResolvedModel, rows: unknown, options: { path: Pa
   }
   return [...groups.values()].map((group) => {
     const used = columns.filter((column) => group.used.has(column))
-    return { columns: used, arrays: used.map((column) => arrayText(group.rows, column)), positions: group.positions }
+    return { columns: used, arrays: used.map((column) => arrayText(group.rows, column)), count: group.rows.length, positions: group.positions }
   })
 }
 

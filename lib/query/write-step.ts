@@ -1,12 +1,13 @@
 // The steps that a write consists of, each one INSERT, UPDATE, DELETE or SELECT over earlier steps' rows.
 
+import { QueryInvalidError } from '../core/errors.ts'
 import { hasServerDefault } from './default.ts'
 import { encodeTimestamp, type Encode } from './encode.ts'
 import type { SqlBuilder, ValueTable } from './fragment.ts'
 import type { ResolvedColumn, ResolvedModel, ResolvedRelation } from './model.ts'
 import type { ValueSources } from './plan.ts'
 import type { ArgumentTree, Leaf } from './shape.ts'
-import { integerSql, joinSql, sql, type Sql } from './sql-text.ts'
+import { integerSql, joinSql, literal, sql, type Sql } from './sql-text.ts'
 import { isTree, type Assignment, type Cell, type Path, type Value } from './write-data.ts'
 import { and, uniqueWhereSql, whereSql } from './where.ts'
 import { keyOf, type Emission, type Guard, type Node, type Program, type Tables } from './write-program.ts'
@@ -46,7 +47,11 @@ export class MadeValues {
 
   #defaultSql (builder: SqlBuilder, column: ResolvedColumn, value: Value): Sql {
     const made = column.default
-    if (made?.type === 'value') return builder.constant(column.encode(made.value, [column.name]))
+    // The schema's own word, so it may stand in the text: one parameter less for each column and row.
+    if (made?.type === 'value') {
+      const text = column.encode(made.value, [column.name])
+      return text === null ? sql`null` : literal(text)
+    }
     if (made?.type === 'function' && (made.function === 'uuid' || made.function === 'cuid')) {
       let leaf = this.#leaves.get(value)
       if (leaf === undefined) {
@@ -161,8 +166,7 @@ export class Steps {
           ...cells.map((cell) => sql`${this.made.sqlOf(builder, cell.column, cell.value)}::${castOf(cell.column)}`),
           ...links.map(({ node, source }) => column(node, source)),
         ]
-        // INSERT … SELECT has no DEFAULT: a row of defaults alone is written by naming a column that has none.
-        const spare = values.length === 0 ? model.columns.find((candidate) => candidate.optional && !hasServerDefault(candidate)) : undefined
+        const spare = values.length === 0 ? spareColumn(model) : undefined
         if (spare !== undefined) values.push(sql`null::${castOf(spare)}`)
         return sql`insert into ${model.table} (${spare === undefined ? columns : spare.sql}) select ${joinSql(values, ', ')}${asFrom(sql`from`, [...inputs.map(from), ...after])}${asWhere(guard(guards))}${end}`
       },
@@ -192,8 +196,9 @@ export class Steps {
             return sql`(${joinSql([integerSql(i), ...values], ', ')})`
           })
           const source = sql`(values ${joinSql(lines, ', ')}) as "v"(${joinSql([sql`"i"`, ...names], ', ')})`
-          const values = joinSql([...names.map((name) => sql`"v".${name}`), ...links.map(({ node, source: wanted }) => column(node, wanted))], ', ')
-          const targets = joinSql([...columns, ...links.map((link) => link.column)].map(({ sql: name }) => name), ', ')
+          const spare = columns.length === 0 && links.length === 0 ? [spareColumn(model)] : []
+          const values = joinSql([...names.map((name) => sql`"v".${name}`), ...links.map(({ node, source: wanted }) => column(node, wanted)), ...spare.map((wanted) => sql`null::${castOf(wanted)}`)], ', ')
+          const targets = joinSql([...columns, ...links.map((link) => link.column), ...spare].map(({ sql: name }) => name), ', ')
           const conflict = onConflict === 'skip' ? sql` on conflict do nothing` : sql``
           return sql`insert into ${model.table} (${targets}) select ${values}${asFrom(sql`from`, [...inputs.map(from), ...after, source])}${asWhere(guard(guards))} order by "v"."i"${conflict}${returningSql(joinSql(returning.map(({ sql: name }) => name), ', '))}`
         },
@@ -202,7 +207,7 @@ export class Steps {
   }
 
   /** Rows given as one array a column, made from values (never kept as a plan): their number is not part of the text. */
-  insertArrays (model: ResolvedModel, options: { columns: readonly ResolvedColumn[], arrays: readonly string[], links: readonly Link[], guards: readonly Guard[], onConflict: 'fail' | 'skip' }): Node {
+  insertArrays (model: ResolvedModel, options: { columns: readonly ResolvedColumn[], arrays: readonly string[], count: number, links: readonly Link[], guards: readonly Guard[], onConflict: 'fail' | 'skip' }): Node {
     const { links, guards, onConflict } = options
     noteNeeds(links)
     const inputs = unique(links.map(({ node }) => node))
@@ -349,18 +354,30 @@ export function assignmentSql (builder: SqlBuilder, made: MadeValues, alias: Sql
   }
 }
 
+/** INSERT … SELECT has no DEFAULT: a row of the server's defaults alone is written by naming a column that has none, and may be NULL. */
+function spareColumn (model: ResolvedModel): ResolvedColumn {
+  const spare = model.columns.find((candidate) => candidate.optional && !hasServerDefault(candidate))
+  if (spare === undefined) throw new QueryInvalidError(`Records of \`${model.name}\` without any value can only be created one by one`, { path: [] })
+  return spare
+}
+
 /** The rows as `insert … select` over one array a column. Lists travel as their text, since an array of arrays would be flattened. */
-export function arraysSql (model: ResolvedModel, options: { columns: readonly ResolvedColumn[], arrays: readonly string[], links: readonly Link[], guards: readonly Guard[], onConflict: 'fail' | 'skip', emission: Emission, inputs: readonly Node[] }): Sql {
-  const { columns, arrays, links, guards, onConflict, inputs, emission: { builder, from, column, after, guard } } = options
+function arraysSql (model: ResolvedModel, options: { columns: readonly ResolvedColumn[], arrays: readonly string[], count: number, links: readonly Link[], guards: readonly Guard[], onConflict: 'fail' | 'skip', emission: Emission, inputs: readonly Node[] }): Sql {
+  const { columns, arrays, count, links, guards, onConflict, inputs, emission: { builder, from, column, after, guard } } = options
+  const conflict = onConflict === 'skip' ? sql` on conflict do nothing` : sql``
+  if (columns.length === 0 && links.length === 0) {
+    return sql`insert into ${model.table} (${(model.columns[0] as ResolvedColumn).sql}) values ${joinSql(Array.from({ length: count }, () => sql`(default)`), ', ')}${conflict}`
+  }
   const names = columns.map((_, i) => sql`"c${integerSql(i)}"`)
   const params = columns.map((wanted, i) => sql`${builder.constant(arrays[i] as string)}::${wanted.list ? sql`text` : wanted.cast}[]`)
-  const source = sql`unnest(${joinSql(params, ', ')}) with ordinality as "v"(${joinSql([...names, sql`"i"`], ', ')})`
+  const source = columns.length === 0
+    ? sql`generate_series(1, ${integerSql(count)}) as "v"("i")`
+    : sql`unnest(${joinSql(params, ', ')}) with ordinality as "v"(${joinSql([...names, sql`"i"`], ', ')})`
   const values = joinSql([
     ...columns.map((wanted, i) => wanted.list ? sql`"v".${names[i] as Sql}::${castOf(wanted)}` : sql`"v".${names[i] as Sql}`),
     ...links.map(({ node, source: wanted }) => column(node, wanted)),
   ], ', ')
   const targets = joinSql([...columns, ...links.map((link) => link.column)].map(({ sql: name }) => name), ', ')
-  const conflict = onConflict === 'skip' ? sql` on conflict do nothing` : sql``
   return sql`insert into ${model.table} (${targets}) select ${values}${asFrom(sql`from`, [...inputs.map(from), ...after, source])}${asWhere(guard(guards))} order by "v"."i"${conflict}`
 }
 
