@@ -18,12 +18,14 @@
 // each of these lines against a real server.
 
 import type { Socket } from 'node:net'
+import type { Stream } from 'node:stream'
 import postgres from 'postgres'
 import { DriverFailure, type DriverFailureFields } from '../core/driver-failure.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import type { QueryResult, ResultColumn, Statement } from '../query/statement.ts'
 import { connectFailure, dial, type Address } from './dial.ts'
 import type { PreparedAdmission } from './prepared-admission.ts'
+import { StartUpCheck } from './start-up-check.ts'
 
 export interface RunOptions {
   /** Milliseconds that this work may take, where that is less than the pool's `statementTimeoutMs`. */
@@ -225,6 +227,11 @@ export class Session implements Connection {
   #lastChunk: Buffer | undefined
   #state: number = IDLE
   #lastNotice: string | undefined
+  /** What we did not take from the server. */
+  #refusal: 'PROTOCOL' | undefined
+  #startUp: StartUpCheck | undefined = new StartUpCheck()
+  /** postgres.js's own listener for what comes. */
+  #feed: ((chunk: Buffer) => void) | undefined
   #prepared = 0
   /** What the server's `statement_timeout` is. */
   #timeoutMs: number
@@ -240,7 +247,6 @@ export class Session implements Connection {
     this.#timeoutMs = options.statementTimeoutMs
     this.#limitTicks = ticksOf(options.statementTimeoutMs)
     this.#workTicks = this.#limitTicks
-    // Before postgres.js's own listeners, so that the state is known when an answer is handed out.
     socket.on('data', (chunk: Buffer) => { this.#received(chunk) })
     socket.on('end', () => { this.#end() })
     socket.on('close', () => {
@@ -296,7 +302,7 @@ export class Session implements Connection {
       socket: () => {
         if (given) throw connectFailure('CONNECTION_ENDED')
         given = true
-        return this.#socket
+        return this.#socketForDriver()
       },
       transform: { undefined, column: {}, value: {}, row: {} },
       parameters: {},
@@ -321,7 +327,23 @@ export class Session implements Connection {
       if (!(failure instanceof DriverFailure) || failure.kind !== 'server' || failure.severity === 'FATAL' || failure.severity === 'PANIC') throw asConnectFailure(failure)
       this.#greeting = { onStandby: undefined, address: undefined, port: undefined }
     }
+    const rest = this.#startUp?.rest
+    this.#startUp = undefined
+    if (rest !== undefined && rest.length > 0) this.#feed?.(rest)
     this.#pid = (hello.state as { readonly pid: number } | null)?.pid
+  }
+
+  /** The socket, but for its data, which comes to us first. */
+  #socketForDriver (): Socket {
+    const socket = this.#socket
+    const on = socket.on.bind(socket) as (event: string, listener: (...values: never[]) => void) => Socket // one of its overloads
+    return Object.defineProperty(socket, 'on', {
+      value: (event: string, listener: (...values: never[]) => void) => {
+        if (event !== 'data') return on(event, listener)
+        this.#feed = listener as (chunk: Buffer) => void // that is what `data` brings
+        return socket
+      },
+    })
   }
 
   query (statement: Statement, options?: RunOptions): Promise<QueryResult> {
@@ -416,7 +438,8 @@ export class Session implements Connection {
   answered (job: Job, answer: unknown): void {
     this.#finished(job)
     if (!Array.isArray(answer)) {
-      // A stream: the statement was a COPY, and nobody reads or feeds it.
+      // A stream: the statement was a COPY, and nobody reads or feeds it. Its end is an error that nobody awaits either.
+      (answer as Stream).on('error', ignore)
       this.destroy()
       job.refuse(this.#failure({ kind: 'lost', code: 'COPY_UNSUPPORTED', sent: true }, 'COPY is not supported by this client.'))
       return
@@ -462,12 +485,32 @@ export class Session implements Connection {
     this.#options.onDead(this)
   }
 
+  /** Everything that comes passes here before postgres.js sees it, so that the state is known when an answer is handed out. */
   #received (chunk: Buffer): void {
+    if (this.#startUp !== undefined) {
+      this.#checkStartUp(this.#startUp, chunk)
+      return
+    }
     this.#lastChunk = chunk
     // The state that ReadyForQuery tells, which postgres.js does not hand on: the last byte of what came, unless a notice came by itself.
     const length = chunk.length
     const last = chunk[length - 1]
     if (last !== undefined && (length >= READY_FOR_QUERY_BYTES ? chunk[length - READY_FOR_QUERY_BYTES] === READY_FOR_QUERY : STATES.has(last))) this.#state = last
+    this.#feed?.(chunk)
+  }
+
+  /** Until the session is open whole messages are handed on, after a check: postgres.js handles authentication in promises that nobody awaits. */
+  #checkStartUp (check: StartUpCheck, chunk: Buffer): void {
+    const messages = check.take(chunk)
+    if (messages === undefined) {
+      this.#lastNotice = undefined
+      this.#refusal = 'PROTOCOL'
+      this.destroy()
+      return
+    }
+    if (messages.length === 0) return
+    this.#lastChunk = messages
+    this.#feed?.(messages)
   }
 
   #failureOf (job: Job, error: DriverError | undefined): DriverFailure {
@@ -487,7 +530,7 @@ export class Session implements Connection {
       }, `The server refused the statement (${error.code}).`)
     }
     if (this.#ending === 'deadline') return this.#failure({ kind: 'deadline', code: 'DEADLINE', sent: true }, 'The deadline of a statement passed, and its connection was ended.')
-    const code = this.#lastWords() ?? this.#lastNoticeOfEnd() ?? error?.code ?? 'CONNECTION_CLOSED'
+    const code = this.#refusal ?? this.#lastWords() ?? this.#lastNoticeOfEnd() ?? error?.code ?? 'CONNECTION_CLOSED'
     // A parser's or protocol error leaves the session in an unknown state.
     if (!this.#dead && this.#greeting !== undefined) this.destroy()
     return this.#failure({ kind: 'lost', code, sent: true, cause: error }, `The connection was lost while a statement ran (${code}).`)
