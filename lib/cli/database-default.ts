@@ -32,7 +32,7 @@ function scalarLiteral (text: string): string | undefined {
 function listLiteral (text: string): string[] | undefined {
   const braces = /^'\{([^"\\{}']*)\}'::[\w". ]+(?:\([\d, ]+\))?\[\]$/.exec(text)
   if (braces !== null) return braces[1] === undefined || braces[1] === '' ? [] : braces[1].split(',')
-  const array = /^(?:\()?ARRAY\[(.*)\](?:\))?(?:::[\w". ]+(?:\([\d, ]+\))?\[\])?$/.exec(text)
+  const array = /^\(?ARRAY\[(.*?)\]\)?(?:::[\w". ]+(?:\([\d, ]+\))?\[\])?$/.exec(text)
   if (array === null) return undefined
   const inner = array[1] ?? ''
   if (inner === '') return []

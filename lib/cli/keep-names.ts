@@ -131,7 +131,10 @@ function keepRelations (pairing: Pairing): void {
     const kept = pairing.source.relations.find((candidate) => isSame(relation, candidate, pairing))
     if (kept === undefined) continue
     keepComments(relation, kept, pairing.namesFrom)
-    if (pairing.namesFrom === 'file') relation.name = kept.name
+    if (pairing.namesFrom !== 'file') continue
+    relation.name = kept.name
+    // A list of at most one is a choice that one may make; a single one where there may be several is not.
+    if (relation.type === 'has-one' && kept.word === 'hasMany') relation.type = 'has-many'
   }
 }
 

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { getSchema } from '@mrleebo/prisma-ast'
 import type { Attribute, AttributeArgument, Block, BlockAttribute, Enum, Field, Func, Model, RelationArray, Value, View } from '@mrleebo/prisma-ast'
 import { CommandError } from './command.ts'
-import { uncommented } from './schema-draft.ts'
+import { sameFields, uncommented } from './schema-draft.ts'
 import type { Action, BelongsTo, DefaultDraft, DefaultValue, EnumDraft, FieldDraft, Inverse, KeyDraft, ManyToMany, ModelDraft, Note, SchemaDraft, TypeDraft } from './schema-draft.ts'
 
 export async function draftFromPrisma (path: string): Promise<SchemaDraft> {
@@ -195,7 +195,8 @@ function readBlockAttribute (model: ModelDraft, attribute: BlockAttribute): void
     case 'index': {
       const key = keyDraft(model, attribute)
       if (key === undefined) return
-      model.indexes.push(key.fields)
+      // Two kinds of index on the same columns are one here.
+      if (!model.indexes.some((known) => sameFields(known, key.fields))) model.indexes.push(key.fields)
       const type = keyed(attribute.args, 'type')
       if (typeof type === 'string' && type !== 'BTree') model.notes.push({ type: 'lost', text: `the index on ${key.fields.map((field) => field.name).join(', ')} is of type ${type}; the schema keeps its columns alone` })
       return
@@ -258,6 +259,8 @@ function fieldDraft (source: Field, doc: string[], schema: SchemaDraft): FieldDr
         field.notes.push({ type: 'lost', text: `@${attribute.group === undefined ? '' : `${attribute.group}.`}${attribute.name}` })
     }
   }
+  // An id is unique already.
+  if (field.id) field.unique = false
   return field
 }
 
@@ -519,6 +522,8 @@ function isArray (value: Value): value is RelationArray {
 
 function arrayItems (value: Value | undefined): readonly Value[] {
   if (Array.isArray(value)) return value
+  // Prisma takes one item without its brackets: `@@index(orgId)`.
+  if (typeof value === 'string' || (value !== undefined && isFunction(value))) return [value]
   return value !== undefined && isArray(value) ? value.args ?? [] : []
 }
 

@@ -37,6 +37,8 @@ for (const { name, sql, type, list = false, expect } of [
   { name: 'an empty list', sql: "'{}'::text[]", type: word('text'), list: true, expect: value([]) },
   { name: 'a list in braces', sql: "'{1,2}'::integer[]", type: word('int'), list: true, expect: value([1, 2]) },
   { name: 'a list by constructor', sql: "ARRAY['a'::text, 'b, c'::text]", type: word('text'), list: true, expect: value(['a', 'b, c']) },
+  { name: 'an empty list by constructor', sql: 'ARRAY[]::text[]', type: word('text'), list: true, expect: value([]) },
+  { name: 'a list by constructor with a cast', sql: "(ARRAY['a]'::text, 'b'::text])::character varying(3)[]", type: word('varchar'), list: true, expect: value(['a]', 'b']) },
   { name: 'a list of enums', sql: "ARRAY['the boss'::role]", type: role, list: true, expect: value(['BOSS']) },
   { name: 'a list of lists stays with the server', sql: "'{{1},{2}}'::integer[]", type: word('int'), list: true, expect: server("'{{1},{2}}'::integer[]") },
   { name: 'a list with quoted items stays with the server', sql: "'{\"a b\"}'::text[]", type: word('text'), list: true, expect: server("'{\"a b\"}'::text[]") },

@@ -171,6 +171,18 @@ export const Article = model('posts', {
   t.equal(await folder.read('db/schema.ts'), formatted, 'a formatted file is left as it is')
 })
 
+await t.test('a list of at most one row may stay a list', async (t) => {
+  const database = await createTestDatabase(t, 'create table users (id serial primary key); create table cards (user_id int primary key references users)')
+  const folder = new Folder(t.testdir({}))
+  await folder.run('pull', '--database', database.primaryUrl)
+  await folder.change('db/schema.ts', ["card: hasOne('Card', 'user')", "cards: hasMany('Card', 'user')"], ['hasOne', 'hasMany'])
+  t.match(await folder.run('pull', '--database', database.primaryUrl, '--check'), { code: 0 })
+  await database.exec('alter table cards drop constraint cards_pkey')
+  await folder.change('db/schema.ts', ["cards: hasMany('Card', 'user')", "card: hasOne('Card', 'user')"])
+  await folder.run('pull', '--database', database.primaryUrl)
+  t.match(await folder.read('db/schema.ts'), "card: hasMany('Card', 'user')")
+})
+
 await t.test('models stay in the files over which somebody spread them', async (t) => {
   const database = await createTestDatabase(t, `
     create type role as enum ('USER', 'ADMIN');

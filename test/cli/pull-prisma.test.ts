@@ -52,9 +52,10 @@ for (const { name, body, has, says } of [
   { name: 'defaults that only Prisma makes are listed', body: '  a String @default(ulid())\n  b String @default(nanoid(10))', has: ['  a: t.text(),', '  // Not carried over: @default(ulid()): give a value at every create', '  // Not carried over: @default(nanoid(10)): give a value at every create'], says: /Thing\.b: not carried over: @default\(nanoid\(10\)\)/ },
   { name: 'another version of an identifier is listed', body: '  a String @default(uuid(7))\n  b String @default(cuid(2))\n  c String @default(uuid(4))', has: ['a: t.text().default(uuid()),', '  // Not carried over: uuid(7): version 4 is made instead', '  // Not carried over: cuid(2): version 1 is made instead'] },
   { name: 'names, keys and indexes', body: '  a Int @map("a_a")\n  b Int\n  c Int @unique(map: "c_key")\n  @@unique([a, b], name: "both", map: "x")\n  @@unique(fields: [b, c])\n  @@index([b, a(sort: Desc)])\n  @@map("things")', has: ["model('things'", "a: t.int().map('a_a'),", 'c: t.int().unique(),', "unique: { both: ['a', 'b'], b_c: ['b', 'c'] },", "index: [['b', 'a']],"] },
+  { name: 'a key of one column may lack its brackets', body: '  a Int\n  b Int\n  @@index(b)\n  @@unique(a)', has: ['a: t.int().unique(),', "index: [['b']],"] },
   { name: 'what is ignored is listed at its place', body: '  a Int @ignore\n  b Int', has: ['  // Not carried over: field a: @ignore\n  b: t.int(),'], says: /field a: @ignore/ },
   { name: 'an ignored field at the end is listed at the end', body: '  a Int\n  b Int @ignore', has: ['  a: t.int(),\n  // Not carried over: field b: @ignore\n})'] },
-  { name: 'kinds of indexes are listed', body: '  a Json\n  @@index([a(ops: JsonbPathOps)], type: Gin)\n  @@fulltext([a])', has: ["index: [['a']],", '// Not carried over: the index on a is of type Gin; the schema keeps its columns alone', '// Not carried over: @@fulltext'] },
+  { name: 'kinds of indexes are listed', body: '  a Json\n  @@index([a(ops: JsonbPathOps)], type: Gin)\n  @@index([a])\n  @@fulltext([a])', has: ["index: [['a']],", '// Not carried over: the index on a is of type Gin; the schema keeps its columns alone', '// Not carried over: @@fulltext'] },
   { name: 'comments with three slashes become doc comments', body: '  /// One.\n  /// Two.\n  a Int\n  b Int /// Three.\n  // not this\n  c Int', has: ['  /**\n   * One.\n   * Two.\n   */\n  a: t.int(),\n  /** Three. */\n  b: t.int(),\n  c: t.int(),'] },
   { name: 'a schema other than public is named', body: '  @@schema("audit")', has: ["schema: 'audit',"] },
   { name: 'public goes without saying', body: '  @@schema("public")', has: ["model('Thing', {\n  id: t.int().id(),\n})"] },
@@ -159,6 +160,11 @@ await t.test('relations of all kinds, over a folder of files', async (t) => {
   t.equal(side('alpha'), '"A"', 'the field whose name comes first is A')
   t.equal(side('zeta'), '"B"')
   t.equal(side('liked'), '"B"', 'Post comes before account, as capitals do')
+})
+
+await t.test('an id that is said to be unique too is an id', async (t) => {
+  const { text } = await pulled(t, 'model A {\n  id Int @id @unique\n}\n')
+  t.match(text, '  id: t.int().id(),\n')
 })
 
 await t.test('names come from the Prisma schema at every pull; types and comments stay', async (t) => {
