@@ -3,6 +3,7 @@
 
 import { DriverFailure } from '../core/driver-failure.ts'
 import { KnownRequestError, QueryInvalidError } from '../core/errors.ts'
+import { rawErrorMapper } from '../query/database-error.ts'
 import { rawDecoder } from '../query/decode.ts'
 import { encodeRawParameters, toSql, type Sql } from '../query/sql.ts'
 import type { CompiledOperation, QueryResult, Statement } from '../query/statement.ts'
@@ -34,14 +35,16 @@ function statementOf (args: RawArguments): Statement {
   return { text, params: encodeRawParameters(values) }
 }
 
-/** Prisma's word for a refused raw query; the server's own words are in `cause`. */
+const mapKnown = rawErrorMapper()
+
+/**
+ * Prisma's word for a refused raw query; the server's own words are in `cause`. Whatever reaches this has been
+ * judged to be the statement's own fault, so codes that elsewhere speak of the server are the query's here.
+ */
 export function rawMapError (failure: Error): Error {
-  if (!(failure instanceof DriverFailure) || failure.kind !== 'server') return failure
-  return new KnownRequestError(`Raw query failed. Code: \`${failure.code}\``, {
-    code: 'P2010',
-    meta: { code: failure.code, ...(failure.constraint === undefined ? {} : { constraint: failure.constraint }) },
-    cause: failure,
-  })
+  const mapped = mapKnown(failure)
+  if (!(mapped instanceof DriverFailure) || mapped.kind !== 'server') return mapped
+  return new KnownRequestError('The raw query failed.', { code: 'P2010', meta: { dbCode: mapped.code, code: mapped.code }, cause: mapped })
 }
 
 /** Made with the function that words the server's refusals of raw SQL. */
