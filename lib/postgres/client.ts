@@ -36,6 +36,8 @@ export interface ClientSettings {
   readonly processScope?: Partial<Scope> | undefined
   /** Opens a session token (`$withToken`): a position, the primary where it says no more than the time, or nothing where it is not valid. */
   readonly openToken?: ((token: string) => Position | 'primary' | undefined) | undefined
+  /** Puts the errors that callers see in other words (`./prisma`). */
+  readonly translateError?: ((error: unknown) => unknown) | undefined
 }
 
 export interface ClientFactory {
@@ -135,10 +137,13 @@ type SchemaClientClass = new (router: Router, owner: 'process' | 'request') => D
 function clientClass (schema: ResolvedSchema | undefined, context: CompileContext, settings: ClientSettings, disconnect: () => Promise<void>): SchemaClientClass {
   const models = schema === undefined ? new Map<string, ModelClass>() : modelClasses(schema, context)
   const raw = new RawCompiler(rawMapError)
+  const { translateError } = settings
+  const translated = <T>(answer: Promise<T>): Promise<T> => translateError === undefined ? answer : answer.catch((error: unknown) => { throw translateError(error) })
+  const translating = (executor: Executor): Executor => translateError === undefined ? executor : { execute: (operation) => translated(executor.execute(operation)) }
 
   class TransactionClient {
     readonly #executor: Executor
-    constructor (executor: Executor) { this.#executor = executor }
+    constructor (executor: Executor) { this.#executor = translating(executor) }
 
     $queryRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#executor, compiler: raw, method: '$queryRaw' }, query, values) }
     $executeRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#executor, compiler: raw, method: '$executeRaw' }, query, values) }
@@ -152,21 +157,23 @@ function clientClass (schema: ResolvedSchema | undefined, context: CompileContex
 
   class SchemaClient {
     readonly #router: Router
+    readonly #executor: Executor
     readonly #owner: 'process' | 'request'
 
     constructor (router: Router, owner: 'process' | 'request') {
       this.#router = router
+      this.#executor = translating(router)
       this.#owner = owner
     }
 
-    $queryRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#router, compiler: raw, method: '$queryRaw' }, query, values) }
-    $executeRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#router, compiler: raw, method: '$executeRaw' }, query, values) }
-    $queryRawUnsafe (query: unknown, ...values: unknown[]): Operation<unknown> { return unsafeOperation({ executor: this.#router, compiler: raw, method: '$queryRawUnsafe' }, query, values) }
-    $executeRawUnsafe (query: unknown, ...values: unknown[]): Operation<unknown> { return unsafeOperation({ executor: this.#router, compiler: raw, method: '$executeRawUnsafe' }, query, values) }
+    $queryRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#executor, compiler: raw, method: '$queryRaw' }, query, values) }
+    $executeRaw (query: unknown, ...values: unknown[]): Operation<unknown> { return rawOperation({ executor: this.#executor, compiler: raw, method: '$executeRaw' }, query, values) }
+    $queryRawUnsafe (query: unknown, ...values: unknown[]): Operation<unknown> { return unsafeOperation({ executor: this.#executor, compiler: raw, method: '$queryRawUnsafe' }, query, values) }
+    $executeRawUnsafe (query: unknown, ...values: unknown[]): Operation<unknown> { return unsafeOperation({ executor: this.#executor, compiler: raw, method: '$executeRawUnsafe' }, query, values) }
 
     $transaction (work: unknown, options?: unknown): Promise<unknown> {
-      if (typeof work === 'function') return this.#transactCallback(work as (transaction: object) => unknown, options)
-      if (Array.isArray(work)) return this.#transactArray(work, options)
+      if (typeof work === 'function') return translated(this.#transactCallback(work as (transaction: object) => unknown, options))
+      if (Array.isArray(work)) return translated(this.#transactArray(work, options))
       return Promise.reject(new QueryInvalidError('`$transaction` takes a function, or a list of operations', { path: [], received: typeof work }))
     }
 
@@ -205,14 +212,14 @@ function clientClass (schema: ResolvedSchema | undefined, context: CompileContex
         taken.push(operation)
       }
       if (members.length === 0) return []
-      const outcome = this.#router.run(arrayJob(members, options))
+      const outcome = translated(this.#router.run(arrayJob(members, options)))
       // Each operation answers with its own part, if somebody asks it.
       taken.forEach((operation, index) => { claimOperation(operation, () => outcome.then((values) => values[index])) })
       return outcome
     }
 
     static {
-      addModels(this.prototype, models, function (this: object) { return (this as SchemaClient).#router })
+      addModels(this.prototype, models, function (this: object) { return (this as SchemaClient).#executor })
     }
   }
   // The methods are those of the interface, untyped: their types come from the schema.
