@@ -30,10 +30,12 @@ interface Item {
   readonly decode: (text: string | null) => unknown
 }
 
+const asIs = (text: string | null): unknown => text
+const columnDecoder = (column: ResolvedColumn): Item['decode'] => column.codec.text ?? asIs
 const toCount = (text: string | null): number => Number(text)
 
 function resultDecoder (column: ResolvedColumn, aggregate: Aggregate): (text: string | null) => unknown {
-  const { text } = column.codec
+  const text = columnDecoder(column)
   switch (aggregate) {
     case '_count': return toCount
     case '_min': case '_max': return text
@@ -123,7 +125,7 @@ export function compileGroupBy (compilation: Compilation): Plan {
   checkArguments(model, args, ['by', 'where', 'having', 'orderBy', 'take', 'skip', ...aggregates])
   const by = distinctColumns(model, args.get('by'), ['by'])
   if (by === undefined) throw new QueryInvalidError('Expected at least one field to group by', { path: ['by'] })
-  const items: Item[] = by.map((column) => ({ group: undefined, name: column.name, sql: (alias) => sql`${alias}.${column.sql}`, column, decode: column.codec.text }))
+  const items: Item[] = by.map((column) => ({ group: undefined, name: column.name, sql: (alias) => sql`${alias}.${column.sql}`, column, decode: columnDecoder(column) }))
   items.push(...aggregateItems(model, args))
   const builder = new SqlBuilder(compilation.values)
   const alias = builder.alias()

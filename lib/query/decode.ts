@@ -8,44 +8,37 @@ import type { ResultColumn } from './statement.ts'
 
 /** How a column's values come back. */
 export interface Codec {
-  /** From the wire's text; `null` for SQL's NULL, which a list returns as empty. */
-  readonly text: (text: string | null) => unknown
-  /** From a parsed JSON document, in which the column was written as `jsonExpression`. */
-  readonly json: (value: unknown) => unknown
+  /** From the wire's text, or `null` for SQL's NULL, which a list returns as empty; `undefined` where the text is the value. */
+  readonly text: ((text: string | null) => unknown) | undefined
+  /** From a parsed JSON document, in which the column was written as `jsonExpression`; `undefined` where it is the value. */
+  readonly json: ((value: unknown) => unknown) | undefined
   /** How the column is written inside JSON, so that `json` can read it back without loss. */
   readonly jsonExpression: (column: Sql) => Sql
 }
 
-/** Microseconds and beyond are cut, as a Date has none. Year 1 to 9999 without a fraction beyond digits take the short path. */
+const two = (text: string, at: number): number => text.charCodeAt(at) * 10 + text.charCodeAt(at + 1) - 528
+const four = (text: string): number => two(text, 0) * 100 + two(text, 2)
+
+/** Microseconds and beyond are cut, as a Date has none. Years 100 to 9999 take the short path. */
 export function parseTimestamp (text: string): Date {
   // 2024-05-01 12:30:00.123+00
-  if (text.charCodeAt(4) === 45 && text.charCodeAt(10) !== 45 && !text.endsWith('C')) {
-    const length = text.length
-    let ms = 0
-    let at = 19
-    if (text.charCodeAt(19) === 46) {
-      at = 20
-      let scale = 100
-      for (; at < length; at++) {
-        const digit = text.charCodeAt(at) - 48
-        if (digit < 0 || digit > 9) break
-        ms += digit * scale
-        scale = scale === 100 ? 10 : scale === 10 ? 1 : 0
-      }
+  const { length } = text
+  if (length < 19 || text.charCodeAt(4) !== 45 || text.charCodeAt(length - 1) === 67) return parseOddTimestamp(text)
+  const year = four(text)
+  if (year < 100) return parseOddTimestamp(text)
+  let ms = 0
+  let at = 19
+  if (length > 19 && text.charCodeAt(19) === 46) {
+    let scale = 100
+    for (at = 20; at < length; at++) {
+      const digit = text.charCodeAt(at) - 48
+      if (digit < 0 || digit > 9) break
+      if (scale >= 1) ms += digit * scale
+      scale /= 10
     }
-    const year = digits(text, 0, 4)
-    const time = Date.UTC(year < 100 ? year + 400 : year, digits(text, 5, 7) - 1, digits(text, 8, 10), digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19), ms)
-    // Date.UTC reads years below 100 as 19xx; the calendar repeats every 400 years.
-    const utc = year < 100 ? time - 400 * 365.2425 * 86_400_000 : time
-    return new Date(at < length ? utc - offsetMs(text, at) : utc)
   }
-  return parseOddTimestamp(text)
-}
-
-function digits (text: string, from: number, to: number): number {
-  let value = 0
-  for (let i = from; i < to; i++) value = value * 10 + (text.charCodeAt(i) - 48)
-  return value
+  const utc = Date.UTC(year, two(text, 5) - 1, two(text, 8), two(text, 11), two(text, 14), two(text, 17), ms)
+  return new Date(at < length ? utc - offsetMs(text, at) : utc)
 }
 
 const offsetPattern = /([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$/
@@ -74,8 +67,8 @@ function parseOddTimestamp (text: string): Date {
 /** A date is its midnight in UTC. */
 export function parseDate (text: string): Date {
   if (text.length === 10) {
-    const year = digits(text, 0, 4)
-    if (year >= 100) return new Date(Date.UTC(year, digits(text, 5, 7) - 1, digits(text, 8, 10)))
+    const year = four(text)
+    if (year >= 100) return new Date(Date.UTC(year, two(text, 5) - 1, two(text, 8)))
   }
   return parseOddTimestamp(text)
 }
@@ -121,6 +114,8 @@ function elementOf (column: ColumnDefinition): Element {
   }
 }
 
+const numberText = (value: string | null): number | null => value === null ? null : Number(value)
+
 const plain = (column: Sql): Sql => column
 const asText = (column: Sql): Sql => sql`${column}::text`
 const asTexts = (column: Sql): Sql => sql`${column}::text[]`
@@ -135,16 +130,16 @@ export function codecOf (column: ColumnDefinition, _cast: Sql): Codec {
       jsonExpression: asTexts,
     }
   }
-  const text = (value: string | null): unknown => value === null ? null : element(value)
+  const text = element === same ? undefined : column.kind === 'int' || column.kind === 'float' ? numberText : (value: string | null): unknown => value === null ? null : element(value)
   switch (column.kind) {
     case 'int': case 'bool': case 'text': case 'uuid': case 'json':
-      return { text, json: (value) => value, jsonExpression: plain }
+      return { text, json: undefined, jsonExpression: plain }
     // NaN and the infinities are strings in JSON.
     case 'float': return { text, json: (value) => typeof value === 'string' ? Number(value) : value, jsonExpression: plain }
     case 'bytes': return { text, json: (value) => value === null ? null : toBytes(Buffer.from(value as string, 'base64')), jsonExpression: asBase64 }
     case 'enum':
       return element === same
-        ? { text, json: (value) => value, jsonExpression: plain }
+        ? { text, json: undefined, jsonExpression: plain }
         : { text, json: (value) => value === null ? null : element(value as string), jsonExpression: plain }
     case 'bigint': case 'decimal': case 'date': case 'time': case 'timestamp': case 'other':
       return { text, json: (value) => value === null ? null : element(value as string), jsonExpression: asText }
@@ -153,6 +148,23 @@ export function codecOf (column: ColumnDefinition, _cast: Sql): Codec {
 
 /** An array literal as PostgreSQL writes it; nested arrays become nested lists. */
 export function parseArray (text: string, element: Element): unknown[] {
+  if (isPlainList(text)) {
+    const items: unknown[] = text === '{}' ? [] : text.slice(1, -1).split(',')
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as string
+      items[i] = item === 'NULL' ? null : element(item)
+    }
+    return items
+  }
+  return parseNestedArray(text, element)
+}
+
+/** One dimension, nothing quoted. */
+function isPlainList (text: string): boolean {
+  return text.charCodeAt(0) === 123 && !text.includes('"') && text.indexOf('{', 1) < 0
+}
+
+function parseNestedArray (text: string, element: Element): unknown[] {
   // Bounds that do not begin at 1 are written in front: [0:2]={…}
   let at = text.charCodeAt(0) === 91 ? text.indexOf('=') + 1 : 0
   const list = (): unknown[] => {

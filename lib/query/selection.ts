@@ -4,6 +4,7 @@
 
 import { QueryInvalidError } from '../core/errors.ts'
 import { isTree, refuseArgument, relatedRows, unknownField, whereSql, and, asTree } from './where.ts'
+import { recordDecoder, type Decoder, type RecordPart } from './record-decoder.ts'
 import { rowsSql, type RowSource } from './rows.ts'
 import { joinSql, sql, type Sql } from './sql-text.ts'
 import type { Path } from './encode.ts'
@@ -11,7 +12,7 @@ import type { SqlBuilder } from './fragment.ts'
 import type { ResolvedColumn, ResolvedModel, ResolvedRelation } from './model.ts'
 import type { Argument, ArgumentTree } from './shape.ts'
 
-export type Decoder = (values: readonly unknown[]) => Record<string, unknown>
+export type { Decoder }
 
 export interface Selection {
   /** For `select …` or `returning …`, as the wire's text. */
@@ -24,11 +25,9 @@ export interface Selection {
   readonly columns: readonly ResolvedColumn[]
 }
 
-interface Item {
-  readonly name: string
+interface Item extends Omit<RecordPart, 'width'> {
   /** One expression, or several for `_count`. */
   readonly expressions: readonly Sql[]
-  readonly decode: (values: readonly unknown[], at: number) => unknown
 }
 
 type Form = 'wire' | 'json'
@@ -51,7 +50,7 @@ function select (builder: SqlBuilder, model: ResolvedModel, alias: Sql, args: Ar
   if (chosen.count !== undefined) items.push(countItem(builder, model, alias, chosen.count, [...path, chosen.countPath, '_count'], form))
   return {
     expressions: items.flatMap((item) => item.expressions),
-    decode: decoderOf(items),
+    decode: recordDecoder(items.map((item) => ({ ...item, width: item.expressions.length }))),
     hasRelations: chosen.relations.length > 0 || chosen.count !== undefined,
     columns: chosen.columns,
   }
@@ -118,12 +117,10 @@ function omittedNames (model: ResolvedModel, omitted: Argument | undefined, path
 
 function columnItem (column: ResolvedColumn, alias: Sql, form: Form): Item {
   const expression = sql`${alias}.${column.sql}`
-  if (form === 'json') {
-    const { json, jsonExpression } = column.codec
-    return { name: column.name, expressions: [jsonExpression(expression)], decode: (values, at) => json(values[at]) }
-  }
-  const { text } = column.codec
-  return { name: column.name, expressions: [expression], decode: (values, at) => text(values[at] as string | null) }
+  const { text, json, jsonExpression } = column.codec
+  return form === 'json'
+    ? { name: column.name, expressions: [jsonExpression(expression)], decode: json }
+    : { name: column.name, expressions: [expression], decode: text as RecordPart['decode'] }
 }
 
 function relationItem (builder: SqlBuilder, relation: ResolvedRelation, alias: Sql, argument: ArgumentTree | true, path: Path, form: Form): Item {
@@ -145,8 +142,8 @@ function relationItem (builder: SqlBuilder, relation: ResolvedRelation, alias: S
     return {
       name: relation.name,
       expressions: [sql`(select ${record} from ${rows.from} where ${condition as Sql})`],
-      decode: (values, at) => {
-        const value = parse(values[at])
+      decode: (document) => {
+        const value = parse(document)
         return value === null || value === undefined ? null : decodeRecord(value as unknown[])
       },
     }
@@ -165,8 +162,8 @@ function relationItem (builder: SqlBuilder, relation: ResolvedRelation, alias: S
   return {
     name: relation.name,
     expressions: [expression],
-    decode: (values, at) => {
-      const list = parse(values[at])
+    decode: (document) => {
+      const list = parse(document)
       if (list === null || list === undefined) return []
       const records = list as unknown[]
       for (let i = 0; i < records.length; i++) records[i] = decodeRecord(records[i] as unknown[])
@@ -228,27 +225,10 @@ function countItem (builder: SqlBuilder, model: ResolvedModel, alias: Sql, argum
   return {
     name: '_count',
     expressions: counts.map((count) => count.expression),
-    decode: (values, at) => {
+    decodeAt: (values, at) => {
       const record: Record<string, unknown> = {}
       for (let i = 0; i < names.length; i++) record[names[i] as string] = toNumber(values[at + i])
       return record
     },
-  }
-}
-
-function decoderOf (items: readonly Item[]): Decoder {
-  const names = items.map((item) => item.name)
-  const decoders = items.map((item) => item.decode)
-  const positions: number[] = []
-  let position = 0
-  for (const item of items) {
-    positions.push(position)
-    position += item.expressions.length
-  }
-  const { length } = names
-  return (values) => {
-    const record: Record<string, unknown> = {}
-    for (let i = 0; i < length; i++) record[names[i] as string] = (decoders[i] as Item['decode'])(values, positions[i] as number)
-    return record
   }
 }
