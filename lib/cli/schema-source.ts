@@ -10,7 +10,7 @@ export const schemaModule = 'fastify-multi-region/schema'
 /** The builder functions; whoever re-exports them from a module of their own keeps that import. */
 export const builderWords = ['model', 'enumType', 't', 'belongsTo', 'hasOne', 'hasMany', 'manyToMany', 'autoincrement', 'cuid', 'dbgenerated', 'now', 'uuid']
 /** How the lines begin that `pull` itself writes; they are written anew each time. */
-export const ownComments = ['Written by `fastify-multi-region pull`', 'Not carried over: ', 'Note: ']
+export const ownComments = ['Written by `fastify-multi-region pull`', 'Not carried over: ', 'pull: ']
 
 export interface SchemaSource {
   readonly models: readonly SourceModel[]

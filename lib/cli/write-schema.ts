@@ -180,7 +180,7 @@ function leadingLines (of: Commented, indent: string): string[] {
 }
 
 function noteLines (notes: readonly Note[], indent: string): string[] {
-  return notes.map(({ type, text }) => `${indent}// ${type === 'lost' ? 'Not carried over' : 'Note'}: ${text.replaceAll(/\s+/g, ' ').trim()}`)
+  return notes.map(({ type, text }) => `${indent}// ${type === 'lost' ? 'Not carried over' : 'pull'}: ${text.replaceAll(/\s+/g, ' ').trim()}`)
 }
 
 function docLines (doc: readonly string[], indent: string): string[] {

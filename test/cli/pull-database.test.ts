@@ -93,7 +93,7 @@ export const Person = model(
     id: t.int().id().default(autoincrement()),
     role: UserRole().default("MEMBER"),
     settings: t.json<Settings & { a?: () => void }>().optional(),
-    // the client writes it
+    // Note: the client writes it
     changedAt: t.timestamptz().updatedAt().map("changed_at"),
     key: t.uuid().default(uuidMadeHere()),
     gone: t.int(),
@@ -136,7 +136,7 @@ export const Person = model('users', {
   id: t.int().id().default(autoincrement()),
   role: UserRole().default('BOSS'),
   settings: t.json<Settings & { a?: () => void }>().optional(),
-  // the client writes it
+  // Note: the client writes it
   changedAt: t.timestamptz().updatedAt().map('changed_at'),
   key: t.uuid().default(uuid()),
 }, {
@@ -254,11 +254,11 @@ const Mood = enumType('mood', ['very sad', 'it\\'s "fine"'])
 export type Mood = 'very sad' | 'it\\'s "fine"'
 
 export const Thing = model('things', {
-  // Note: generated always: the server refuses a value for it
+  // pull: generated always: the server refuses a value for it
   id: t.bigint().id().default(autoincrement()),
   weirdName: t.text().optional().map('Weird Name'),
   constructor_: t.int().optional().map('constructor'),
-  // Note: of the domain email; its checks are the server's
+  // pull: of the domain email; its checks are the server's
   mail: t.text(),
   mood: Mood().optional().default('very sad'),
   moods: Mood().list().default([]),
@@ -275,7 +275,7 @@ export const Thing = model('things', {
   u: t.uuid().optional().default(dbgenerated('gen_random_uuid()')),
   at: t.timestamp().optional().default(now()),
   n: t.int().optional().default(-1),
-  // Note: a generated column: the server refuses a value for it
+  // pull: a generated column: the server refuses a value for it
   double: t.int().optional().default(dbgenerated('(n * 2)')),
   ip: t.other('inet').optional(),
 })
@@ -321,13 +321,13 @@ await t.test('unusual tables, keys and relations are carried over or listed', as
   const text = await folder.read('db/schema.ts')
   for (const part of [
     '/** People. */\nexport const Users = model(\'users\', {', '  /** Full name. */\n  name: t.text().optional(),', "export const User = model('user', {",
-    '// Note: no primary key and no unique key: single rows cannot be found, updated or deleted by findUnique and its like\nexport const NoKey',
+    '// pull: no primary key and no unique key: single rows cannot be found, updated or deleted by findUnique and its like\nexport const NoKey',
     "unique: { b_a: ['b', 'a'] },", "sender: belongsTo('Users', 'senderId', { onDelete: 'cascade' }),", "messagesAsRecipient: hasMany('Message', 'recipient'),",
     "parent: belongsTo('Message', 'parentId'),\n    children: hasMany('Message', 'parent'),", "owner: belongsTo('Tenant', ['org', 'ownerId'], { onDelete: 'restrict' }),", "docsAsApprover: hasMany('Doc', 'approver'),",
     "belongsTo('Code', 'code', { references: ['code'] }),", "use: hasOne('Use', 'code", "export const Part = model('part', {\n  id: t.int(),\n  day: t.date(),\n}, {\n  id: { id_day: ['id', 'day'] },\n})",
-    '// Note: a view: which columns are never null', '// Note: a materialized view: it cannot be written', '// Not carried over: exclusion booked_during_excl: EXCLUDE USING gist (during WITH &&)', '// Not carried over: check booked_id_check: CHECK ((id > 0))',
+    '// pull: a view: which columns are never null', '// pull: a materialized view: it cannot be written', '// Not carried over: exclusion booked_during_excl: EXCLUDE USING gist (during WITH &&)', '// Not carried over: check booked_id_check: CHECK ((id > 0))',
     '// Not carried over: unique index some_names: btree (name) WHERE (name IS NOT NULL)', '// Not carried over: index lower_names: btree (lower(name))', '// Not carried over: the index by_words is of type gin; the schema keeps its columns alone',
-    "friendsA: manyToMany('Users', 'friendsB', { through: '_friends' }),", '// Not carried over: it inherits from users', '// Note: row-level security is on', "export const OtherUser = model('users', {", "const Kind = enumType('kind', ['a'], { schema: 'other' })", "  schema: 'other',",
+    "friendsA: manyToMany('Users', 'friendsB', { through: '_friends' }),", '// Not carried over: it inherits from users', '// pull: row-level security is on', "export const OtherUser = model('users', {", "const Kind = enumType('kind', ['a'], { schema: 'other' })", "  schema: 'other',",
   ]) t.ok(text.includes(part), part)
   for (const line of ['enum unused: left out', 'table _prisma_migrations: left out', 'Booked: not carried over: check booked_id_check', 'OnlyUnique: note: the unique key']) t.match(err, line)
   t.notMatch(text, 'part_1')
