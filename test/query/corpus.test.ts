@@ -1,12 +1,14 @@
-// All operations of the corpus against a real server; see corpus/README.md for what it is and how answers are compared.
+// All operations of the corpus on a client against a real server, through the schema that `pull --prisma` writes; see corpus/README.md for what it is and how answers are compared.
 // Every case that writes begins on the seeded rows. Quirks are listed in corpus/quirks.md.
 
 import { readFileSync } from 'node:fs'
 import t, { type Test as Tap } from 'tap'
+import { createClient } from '../../lib/create-client.ts'
 import { KnownRequestError, QueryInvalidError, UnknownRequestError } from '../../lib/core/errors.ts'
 import { createTestDatabase, type TestDatabase } from '../support/shared-cluster.ts'
 import { difference, tag, type CorpusCase, type CorpusOperation, type Expected } from './corpus-case.ts'
-import { CorpusRunner, corpusContext, openCorpusSession } from './corpus-runner.ts'
+import { runOnClient } from './corpus-client.ts'
+import { openCorpusSession } from './corpus-runner.ts'
 import * as schema from './corpus/schema.ts'
 
 const directory = new URL('./corpus/', import.meta.url)
@@ -52,10 +54,10 @@ async function seededDatabases (t: Tap, database: TestDatabase): Promise<SeededD
 }
 
 /** What is wrong with an answer, or undefined. `meta` is compared as far as this client has it. */
-async function check (runner: CorpusRunner, operation: CorpusOperation, expected: Expected, ordered: boolean): Promise<string | undefined> {
+async function check (db: object, operation: CorpusOperation, expected: Expected, ordered: boolean): Promise<string | undefined> {
   let result: unknown
   try {
-    result = await runner.run(operation)
+    result = await runOnClient(db, operation)
   } catch (error) {
     if ('result' in expected) return `expected a result, got ${String(error)} ${JSON.stringify((error as { meta?: unknown }).meta)} ${String((error as Error).cause ?? '')}`
     const { code, meta, validation, unknown } = expected.error
@@ -71,12 +73,12 @@ async function check (runner: CorpusRunner, operation: CorpusOperation, expected
   return difference(expected.result, tag(result), ordered)
 }
 
-async function run (runner: CorpusRunner, corpusCase: CorpusCase): Promise<string | undefined> {
-  for (const operation of corpusCase.setup ?? []) await runner.run(operation)
-  const answer = await check(runner, corpusCase.op, corpusCase.expect, corpusCase.ordered !== false)
+async function run (db: object, corpusCase: CorpusCase): Promise<string | undefined> {
+  for (const operation of corpusCase.setup ?? []) await runOnClient(db, operation)
+  const answer = await check(db, corpusCase.op, corpusCase.expect, corpusCase.ordered !== false)
   if (answer !== undefined) return answer
   for (const after of corpusCase.after ?? []) {
-    const state = await check(runner, after.op, after, after.ordered !== false)
+    const state = await check(db, after.op, after, after.ordered !== false)
     if (state !== undefined) return `afterwards ${JSON.stringify(after.op)}: ${state}`
   }
   return undefined
@@ -87,26 +89,20 @@ interface Counts { passed: number, quirk: number, failed: number }
 await t.test('every answer is Prisma\'s, or a listed quirk', { timeout: 600_000 }, async (t) => {
   const database = await createTestDatabase(t)
   const seeded = await seededDatabases(t, database)
-  const context = corpusContext()
   const counts = new Map<string, Counts>()
-  const reader = await openCorpusSession(seeded.readUrl)
-  const writer = await openCorpusSession(seeded.writeUrl)
-  t.teardown(() => {
-    reader.destroy()
-    writer.destroy()
-  })
-  const readRunner = new CorpusRunner(reader, schema, context)
-  const writeRunner = new CorpusRunner(writer, schema, context)
+  const reader = createClient({ schema, database: seeded.readUrl })
+  const writer = createClient({ schema, database: seeded.writeUrl })
+  t.teardown(() => Promise.all([reader.$disconnect(), writer.$disconnect()]))
   let restored = true
   for (const corpusCase of cases) {
     let problem: string | undefined
     if (corpusCase.write) {
       if (!restored) await seeded.restore()
       restored = false
-      problem = await run(writeRunner, corpusCase)
+      problem = await run(writer, corpusCase)
     } else {
       // Twice: from a fresh plan and from a kept one.
-      problem = await run(readRunner, corpusCase) ?? await run(readRunner, corpusCase)
+      problem = await run(reader, corpusCase) ?? await run(reader, corpusCase)
     }
     const count = counts.get(corpusCase.group) ?? { passed: 0, quirk: 0, failed: 0 }
     counts.set(corpusCase.group, count)
