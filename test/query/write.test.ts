@@ -21,7 +21,7 @@ await t.test('each kind of write takes one round trip, and as few statements as 
     { name: 'create whose result comes back to its own table', op: ['User', 'create', { data: { email: 'n', invitedById: 1 }, include: { invitedBy: true } }], statements: 2 },
     { name: 'create of a parent with ten children', op: ['User', 'create', { data: { email: 'n', posts: { create: posts(10) } } }], statements: 1 },
     { name: 'create of a parent with ten children, which are returned', op: ['User', 'create', { data: { email: 'n', posts: { create: posts(10) } }, include: { posts: true } }], statements: 2 },
-    { name: 'create three deep, with connects', op: ['User', 'create', { data: { email: 'n', posts: { create: { slug: 's', title: 't', comments: { create: [{ body: 'c', author: { connect: { id: 1 } } }] }, categories: { connect: [{ id: 1 }, { name: 'Tech' }], create: { name: 'K' } } } } } }], statements: 1 },
+    { name: 'create three deep, with a connect to a table that was written', op: ['User', 'create', { data: { email: 'n', posts: { create: { slug: 's', title: 't', comments: { create: [{ body: 'c', author: { connect: { id: 1 } } }] }, categories: { connect: [{ id: 1 }, { name: 'Tech' }], create: { name: 'K' } } } } } }], statements: 2 },
     { name: 'create that connects to its parent', op: ['Order', 'create', { data: { user: { connect: { email: 'ada@example.com' } } } }], statements: 1 },
     { name: 'createMany', op: ['Tag', 'createMany', { data: [{ name: 'a' }, { name: 'b', color: '#fff' }] }], statements: 1 },
     { name: 'createMany of which some rows bring their id', op: ['Tag', 'createMany', { data: [{ name: 'a' }, { id: 77, name: 'b' }] }], statements: 2 },
