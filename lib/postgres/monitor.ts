@@ -91,16 +91,13 @@ export class Monitor {
   }
 
   async #run (): Promise<void> {
-    const { nowMs, onLook, onSeen, onFailed } = this.#options
+    const { onLook, onSeen, onFailed } = this.#options
     let nextMs: number
     try {
       onLook()
-      const session = await this.#connected()
-      const sentAtMs = nowMs()
-      const epoch = this.#options.epoch()
-      const sighting = await this.#ask(session)
+      const sighting = await this.#sight()
       if (this.#stopped) return
-      nextMs = onSeen({ ...sighting, epoch, sentAtMs, tookMs: nowMs() - sentAtMs }) ?? this.#nextIntervalMs()
+      nextMs = onSeen(sighting) ?? this.#nextIntervalMs()
     } catch (failure) {
       if (this.#stopped) return
       this.#stretch = 1
@@ -108,6 +105,25 @@ export class Monitor {
       nextMs = onFailed(failure instanceof DriverFailure ? failure : new DriverFailure('The monitor failed.', { kind: 'lost', code: 'MONITOR', sent: false, cause: failure })) ?? RETRY_MS
     }
     this.#schedule(nextMs)
+  }
+
+  async #sight (): Promise<Sighting> {
+    const established = this.#session
+    try {
+      return await this.#sightOver(await this.#connected())
+    } catch (failure) {
+      // A session that was lost while it idled says nothing of the server; whether there is a new one does.
+      if (!(failure instanceof DriverFailure) || failure.kind !== 'lost' || established === undefined || this.#session !== established || this.#stopped) throw failure
+      this.disconnect()
+      return await this.#sightOver(await this.#connected())
+    }
+  }
+
+  async #sightOver (session: Session): Promise<Sighting> {
+    const sentAtMs = this.#options.nowMs()
+    const epoch = this.#options.epoch()
+    const found = await this.#ask(session)
+    return { ...found, epoch, sentAtMs, tookMs: this.#options.nowMs() - sentAtMs }
   }
 
   #schedule (delayMs: number): void {
