@@ -57,7 +57,7 @@ async function locate (environment: NodeJS.ProcessEnv): Promise<Binaries> {
   await makeLinks(native)
   const inPlace = await versionOf(join(native, 'bin', 'postgres'), runAs).catch(() => undefined)
   if (inPlace !== undefined) return describe(join(native, 'bin'), inPlace, runAs)
-  const copied = await copyToTemporary(native)
+  const copied = await copyBinaries(native, await temporaryDirectory())
   return describe(join(copied, 'bin'), await versionOf(join(copied, 'bin', 'postgres'), runAs), runAs)
 }
 
@@ -89,11 +89,15 @@ interface LibraryLink {
   readonly target: string
 }
 
-async function missingLinks (native: string): Promise<LibraryLink[]> {
+/** The links that belong below `native`, wherever that is; the list counts from the package's directory, `native/` first. */
+async function listLinks (native: string): Promise<LibraryLink[]> {
   const listed = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as LibraryLink[]
+  return listed.map(({ source, target }) => ({ source: join(native, relative('native', source)), target: join(native, relative('native', target)) }))
+}
+
+async function missingLinks (native: string): Promise<LibraryLink[]> {
   const missing: LibraryLink[] = []
-  for (const { source, target } of listed) {
-    const link = { source: join(dirname(native), source), target: join(dirname(native), target) }
+  for (const link of await listLinks(native)) {
     if (await access(link.target).then(() => false, () => true)) missing.push(link)
   }
   return missing
@@ -118,11 +122,10 @@ function versionOf (postgres: string, runAs: RunAs | undefined): Promise<string>
   })
 }
 
-/** One copy a user and version, kept for later runs. */
-async function copyToTemporary (native: string): Promise<string> {
+/** Copies the programs below `parent`, where anybody may run them: one copy a user and version, kept for later runs. */
+export async function copyBinaries (native: string, parent: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(dirname(native), 'package.json'), 'utf8')) as { version: string }
   const uid = process.getuid?.() ?? 0
-  const parent = await temporaryDirectory()
   const copy = join(parent, `fastify-multi-region-postgres-${version}-${process.arch}-${uid}`)
   const owner = await stat(copy).then((entry) => entry.uid, () => undefined)
   if (owner === uid && (await missingLinks(copy)).length === 0) return copy
@@ -133,7 +136,7 @@ async function copyToTemporary (native: string): Promise<string> {
   try {
     await cp(native, draft, { recursive: true, verbatimSymlinks: true })
     await makeReadable(draft)
-    await linkInside(draft)
+    await makeLinks(draft)
     if (owner === uid) await rm(target, { recursive: true, force: true })
     await rename(draft, target)
   } catch (failure) {
@@ -143,16 +146,6 @@ async function copyToTemporary (native: string): Promise<string> {
     throw failure
   }
   return target
-}
-
-async function linkInside (native: string): Promise<void> {
-  const listed = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')) as LibraryLink[]
-  for (const { source, target } of listed) {
-    // The list counts from the package's directory, `native/` first.
-    const from = join(native, relative('native', source))
-    const to = join(native, relative('native', target))
-    await symlink(relative(dirname(to), from), to).catch(() => {})
-  }
 }
 
 /** A checkout made under a strict umask is unreadable for the user that the servers run as. */

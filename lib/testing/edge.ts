@@ -793,9 +793,13 @@ class ResponseClient implements Client {
   answer (response: IncomingMessage, extra: string[]): void {
     this.#outgoing.sendDate = false
     this.#outgoing.writeHead(response.statusCode ?? 502, response.statusMessage, answerHead(response, extra))
-    // Streams, server-sent events among them, go on as they come.
-    this.#outgoing.flushHeaders()
+    let begun = false
+    const begin = (): void => { begun = true }
+    response.once('data', begin)
+    response.once('end', begin)
     response.pipe(this.#outgoing)
+    // Streams, server-sent events among them, go on as they come; a short answer leaves in one packet with its head.
+    setImmediate(() => { if (!begun) this.#outgoing.flushHeaders() })
     response.on('error', () => this.#outgoing.destroy())
     this.#outgoing.on('close', () => { if (!response.complete) response.destroy() })
   }

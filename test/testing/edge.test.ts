@@ -229,16 +229,16 @@ await t.test('a machine that answers before it has read the body gets a replay a
 })
 
 await t.test('a target region without machines is 502 after a while', async (t) => {
-  const { edge, answers } = await world(t)
+  const { edge, answers } = await world(t, { unreachableAfterMs: 1_500 })
   answers['nrt1'] = replayWith('region=xyz')
   const startedAt = performance.now()
   t.match(await edge.inject({ region: 'nrt', url: '/' }), { statusCode: 502, headers: { 'x-edge-error': 'unreachable' } })
   const took = performance.now() - startedAt
-  t.ok(took >= 390 && took < 3_000, `after unreachableAfterMs, was ${took}`)
+  t.ok(took >= 1_490 && took < 5_000, `after unreachableAfterMs, was ${took}`)
   answers['nrt1'] = replayWith('region=xyz;timeout=100ms')
   const again = performance.now()
   t.match(await edge.inject({ region: 'nrt', url: '/' }), { statusCode: 502 })
-  t.ok(performance.now() - again < 390, 'sooner with timeout')
+  t.ok(performance.now() - again < 1_200, 'sooner with timeout')
 })
 
 await t.test('with a fallback the request comes back to its sender, which may not replay again', async (t) => {
@@ -288,13 +288,13 @@ await t.test('prefer_self goes to another machine of the app when the sender is 
 })
 
 await t.test('timeout ends with the connection: a machine that hangs keeps the client, and no fallback follows', async (t) => {
-  const { edge, seen, answers } = await world(t, { idleTimeoutMs: 500 })
-  answers['nrt1'] = replayWith('region=fra;timeout=100ms;fallback=force_self')
+  const { edge, seen, answers } = await world(t, { idleTimeoutMs: 1_200 })
+  answers['nrt1'] = replayWith('region=fra;timeout=600ms;fallback=force_self')
   answers['fra1'] = () => {}
   const startedAt = performance.now()
   const answer = await edge.inject({ region: 'nrt', method: 'POST', url: '/' })
   t.match(answer, { statusCode: 502, headers: { 'x-edge-error': 'broken' } })
-  t.ok(performance.now() - startedAt >= 490, 'after the idle timeout')
+  t.ok(performance.now() - startedAt >= 1_190, 'after the idle timeout')
   t.same(seen.map(({ machine }) => machine), ['nrt1', 'fra1'], 'the sender does not see it again')
 })
 
@@ -416,7 +416,7 @@ await t.test('an upgrade passes through, and a replay is followed before it', as
 })
 
 await t.test('the edge has faults of its own', async (t) => {
-  const { edge, seen, answers } = await world(t, { idleTimeoutMs: 300 })
+  const { edge, seen, answers } = await world(t, { idleTimeoutMs: 1_000 })
   const post = (): Promise<string> => edge.inject({ region: 'nrt', method: 'POST', url: '/', payload: 'x' }).then((answer) => String(answer.statusCode), (failure: NodeJS.ErrnoException) => failure.code ?? 'error')
 
   edge.fault({ type: 'answer-lost' })
