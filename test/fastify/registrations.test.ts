@@ -109,7 +109,7 @@ await t.test('a name is taken once a scope, by whomever', async (t) => {
   await t.rejects(async () => { await twice.register(multiRegion, options) }, { code: 'FST_MR_NAME_TAKEN', message: /`db`/ })
   const taken = Fastify()
   t.teardown(async () => { await taken.close() })
-  taken.decorateRequest('db', null)
+  taken.decorateRequest('db', { getter: () => twice.db })
   await t.rejects(async () => { await taken.register(multiRegion, options) }, { code: 'FST_MR_NAME_TAKEN' })
 })
 

@@ -1,6 +1,6 @@
 // Where a request cannot be replayed its write goes straight to the primary, and the client notices nothing.
 
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -58,12 +58,14 @@ async function direct (path: string, options: { method?: string, headers?: Recor
   const request = httpRequest(app.url('iad') + path, { method: options.method ?? 'GET', headers: options.headers ?? proxied })
   if (options.body instanceof Readable) options.body.pipe(request)
   else request.end(options.body)
-  const [response] = await once(request, 'response') as [import('node:http').IncomingMessage]
+  const [response] = await once(request, 'response') as [IncomingMessage]
   const body = await text(response)
   return { status: response.statusCode ?? 0, json: body === '' ? {} : JSON.parse(body) as Answer['json'] }
 }
 
-async function writesDirectly (t: typeof import('tap')['t'], ask: () => Promise<Answer>, reason: string): Promise<void> {
+type Assertions = Pick<typeof t, 'equal' | 'match'>
+
+async function writesDirectly (t: Assertions, ask: () => Promise<Answer>, reason: string): Promise<void> {
   const before = (await app.notes()).length
   const answer = await ask()
   t.equal(answer.status, 200)

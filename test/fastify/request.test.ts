@@ -1,0 +1,152 @@
+// What a request carries, what it costs, and what it tells.
+
+import { channel } from 'node:diagnostics_channel'
+import { inspect } from 'node:util'
+import t from 'tap'
+import { kContext } from '../../lib/fastify/request-context.ts'
+import { startApp } from './app-in-regions.ts'
+
+await t.test('a request that leaves the database alone makes nothing', async (t) => {
+  const app = await startApp(t, {
+    regions: ['iad'],
+    build (app) {
+      app.get('/static', async () => ({ ok: true }))
+      app.addHook('onResponse', async (request) => { t.equal(request[kContext], null) })
+      app.post('/intent', { config: { multiRegion: { intent: 'auto' } } }, async () => ({ ok: true }))
+    },
+  })
+  t.same((await app.ask('iad', 'GET', '/static')).json(), { ok: true })
+  t.same((await app.ask('iad', 'POST', '/intent')).json(), { ok: true })
+  t.equal((await app.ask('iad', 'GET', '/nothing')).statusCode, 404)
+})
+
+await t.test('request.db is one object a request, and each request has its own', async (t) => {
+  const seen: unknown[] = []
+  const app = await startApp(t, {
+    regions: ['fra'],
+    build (app) {
+      app.get('/x', async (request) => {
+        seen.push(request.db)
+        return { same: request.db === request.db && request.multiRegion === request.multiRegion, process: request.db === app.db } // eslint-disable-line no-self-compare -- two reads of a getter
+      })
+    },
+  })
+  for (let i = 0; i < 2; i++) t.same((await app.ask('fra', 'GET', '/x')).json(), { same: true, process: false })
+  t.not(seen[0], seen[1])
+})
+
+await t.test('Server-Timing tells region, decision and database time, beside the app\'s own', async (t) => {
+  const app = await startApp(t, {
+    plugin: { serverTiming: true },
+    build (app) {
+      app.get('/read', async (request, reply) => {
+        reply.header('server-timing', 'render;dur=1')
+        return await request.db.$queryRaw`select 1 as one`
+      })
+      app.post('/write', async (request) => await request.db.$executeRaw`insert into note (text) values ('x')`)
+      app.get('/static', async () => 'x')
+    },
+  })
+  t.match((await app.ask('iad', 'GET', '/read')).headers['server-timing'], /^render;dur=1, region;desc="iad", decision;desc="local", db;dur=\d+\.\d$/)
+  t.match((await app.ask('iad', 'POST', '/write')).headers['server-timing'], /^region;desc="fra", decision;desc="replayed", db;dur=/)
+  t.match((await app.apps.iad.inject({ method: 'POST', url: '/write' })).headers['server-timing'], /^region;desc="iad", decision;desc="direct", db;dur=/)
+  t.equal((await app.ask('iad', 'GET', '/static')).headers['server-timing'], 'region;desc="iad"')
+  t.equal((await app.ask('fra', 'GET', '/nothing')).headers['server-timing'], 'region;desc="fra"')
+})
+
+await t.test('without the option there is no such header', async (t) => {
+  const app = await startApp(t, { regions: ['fra'], build (app) { app.get('/x', async () => 'x') } })
+  t.equal((await app.ask('fra', 'GET', '/x')).headers['server-timing'], undefined)
+})
+
+await t.test('health, lag and counters', async (t) => {
+  const app = await startApp(t, {
+    build (app) {
+      app.get('/x', async (request) => await request.db.$queryRaw`select 1 as one`)
+      app.get('/health', async () => app.multiRegion.health())
+    },
+  })
+  t.match((await app.ask('iad', 'GET', '/health')).json(), { canRead: true, canWrite: true, splitBrain: 'none', endpoints: { local: { role: 'standby', up: true, breaker: 'closed' }, primary: { role: 'primary', up: true } } })
+  t.match((await app.ask('fra', 'GET', '/health')).json(), { canRead: true, canWrite: true, endpoints: { local: { role: 'primary' } } })
+  t.equal(app.apps.fra.multiRegion.lag(), 0)
+  t.ok((app.apps.iad.multiRegion.lag() ?? 0) >= 0)
+  t.match({ region: app.apps.iad.multiRegion.region, primaryRegion: app.apps.iad.multiRegion.primaryRegion }, { region: 'iad', primaryRegion: 'fra' })
+  await app.ask('iad', 'GET', '/x')
+  t.equal(app.apps.iad.multiRegion.counters().statements.local, 1)
+  t.throws(() => app.apps.iad.multiRegion.health('nothing'), /known are db/)
+})
+
+await t.test('hints name the route and the remedy, once', async (t) => {
+  const app = await startApp(t, {
+    plugin: { hints: 'on' },
+    build (app) {
+      app.get<{ Params: { id: string } }>('/late/:id', async (request) => {
+        for (let i = 0; i < 3; i++) await request.db.$queryRaw`select ${i}::int as i`
+        await request.db.$executeRaw`insert into note (text) values ('x')`
+        return 'x'
+      })
+      app.get('/says-read', { config: { multiRegion: { intent: 'read' } } }, async (request) => {
+        await request.db.$executeRaw`insert into note (text) values ('x')`
+        return 'x'
+      })
+      app.get('/process', async () => await app.db.$queryRaw`select 1 as one`)
+    },
+  })
+  for (let i = 0; i < 2; i++) {
+    await app.ask('iad', 'GET', `/late/${i}`)
+    await app.ask('iad', 'GET', '/says-read')
+    await app.ask('iad', 'GET', '/process')
+  }
+  const warnings = app.logs.filter((line) => line.level === 40 && line.region === 'iad')
+  t.match(warnings.map((line) => [line['route'] ?? line['database'], line['intent'], line['statements']]), [
+    ['/late/:id', 'write', 3],
+    ['/late/:id', 'write', undefined],
+    ['/says-read', 'read', undefined],
+    ['db', undefined, undefined],
+  ])
+  t.match(warnings[0]?.msg, /GET \/late\/:id .* after 3 statements.*intent: 'write'/)
+  t.match(app.apps.iad.multiRegion.counters(), { lateCaptures: { '/late/:id': 2 }, processClientInHandler: 2 })
+})
+
+await t.test('hints are off when they are off', async (t) => {
+  const app = await startApp(t, {
+    plugin: { hints: 'off' },
+    build (app) {
+      app.get('/late', async (request) => {
+        for (let i = 0; i < 3; i++) await request.db.$queryRaw`select 1 as one`
+        await request.db.$executeRaw`insert into note (text) values ('x')`
+        return 'x'
+      })
+    },
+  })
+  await app.ask('iad', 'GET', '/late')
+  t.same(app.logs.filter((line) => line.level === 40), [])
+})
+
+await t.test('channels tell decisions, replays and fallbacks; nothing tells a password', async (t) => {
+  const seen: [string, unknown][] = []
+  for (const name of ['request:decided', 'request:replayed', 'query:routed', 'fallback:used', 'capture:late']) {
+    const listen = (message: unknown): void => { seen.push([name, message]) }
+    channel(`fastify-multi-region:${name}`).subscribe(listen)
+    t.teardown(() => { channel(`fastify-multi-region:${name}`).unsubscribe(listen) })
+  }
+  const app = await startApp(t, {
+    build (app) {
+      app.get('/write', async (request) => {
+        await request.db.$queryRaw`select 1 as one`
+        await request.db.$queryRaw`select 1 as one`
+        await request.db.$executeRaw`insert into note (text) values ('x')`
+        return 'x'
+      })
+    },
+  })
+  await app.ask('iad', 'GET', '/write')
+  await app.apps.iad.inject('/write')
+  const of = (name: string): unknown[] => seen.filter(([channelName]) => channelName === name).map(([, message]) => message)
+  t.match(of('request:replayed'), [{ database: 'db', region: 'iad', reason: 'known-write', targetRegion: 'fra', method: 'GET', route: '/write' }])
+  t.match(of('request:decided'), [{ decision: 'replay', reason: 'known-write' }, { decision: 'stay', reason: 'not-proxied' }])
+  t.match(of('fallback:used'), [{ reason: 'not-proxied' }])
+  t.match(of('capture:late'), [{ statements: 2, route: '/write' }])
+  t.ok(of('query:routed').length >= 6)
+  t.notMatch(inspect(seen, { depth: 9 }) + JSON.stringify(app.logs), /postgres:\/\//)
+})
