@@ -79,9 +79,11 @@ interface Progress {
   withoutLocal: boolean
   fellBack: 'no' | 'replica-down'
   lastFailure: Error | undefined
+  /** Its facts contradict what its session said: to be looked at before the next attempt. */
+  doubted: Target | undefined
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, doubted: undefined })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -168,6 +170,7 @@ export class Router implements Executor {
       this.#afterFailure(earlier, { job, target, verdict: classify(earlier, target.facts.role), progress })
     }
     for (;;) {
+      if (progress.doubted !== undefined) await settleDoubt(progress)
       const refusal = this.#refusal()
       if (refusal !== undefined) throw refusal
       const decision = this.#decide(job.access, job.unit === 'array' ? 'transaction' : 'statement', progress)
@@ -291,7 +294,10 @@ export class Router implements Executor {
       if (given.verdict === 'schema-behind' && decision.type !== 'raise' && job.text !== '') this.#shared.schemaReplays.spend(job.text, this.#shared.nowMs())
       switch (decision.type) {
         case 'replay': this.#replayOrGoOn(decision.reason, progress); continue
-        case 'retry': progress[decision.counts]++; return
+        case 'retry':
+          progress[decision.counts]++
+          if (decision.reason === 'promoted') progress.doubted = target
+          return
         case 'primary':
           progress.withoutLocal = true
           if (decision.reason === 'replica-down') progress.fellBack = 'replica-down'
@@ -598,6 +604,13 @@ export class Router implements Executor {
 /** Brings the monitor's next look forward; what it finds is in the facts, and it never rejects. */
 function lookAt (target: Target): void {
   target.probe().catch(() => {})
+}
+
+/** A session and the monitor disagree about the role: promoted, or demoted and not noticed yet. One look tells; it is bounded by itself. */
+async function settleDoubt (progress: Progress): Promise<void> {
+  const target = progress.doubted
+  progress.doubted = undefined
+  await target?.probe()
 }
 
 async function rejected (error: unknown): Promise<never> {

@@ -2,6 +2,9 @@ import t from 'tap'
 import { createClient } from '../../lib/create-client.ts'
 import { Decimal } from 'decimal.js'
 import { join, sql } from '../../lib/query/sql.ts'
+import type { Client } from '../../lib/query/args/client.ts'
+import * as schema from '../support/notes-schema.ts'
+import { notesSql } from '../support/notes-sql.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { openClients } from '../support/test-clients.ts'
 
@@ -90,4 +93,19 @@ await t.test('a replica that cannot be reached is replaced by the primary', asyn
   const database = await createTestDatabase(t, setup)
   const { db } = await openClients(t, { database: { primary: database.primaryUrl, replica: `postgres://postgres@127.0.0.1:1/${database.name}` }, connectTimeout: 1_000 })
   for (let i = 0; i < 5; i++) t.same(await db.$queryRaw`select pg_is_in_recovery() as standby`, [{ standby: false }])
+})
+
+await t.test('models: methods, fields, and relations called on an operation', async (t) => {
+  const database = await createTestDatabase(t, notesSql)
+  const clients = await openClients(t, { schema, database: { primary: database.primaryUrl, replica: database.replicaUrls.iad } })
+  const db = clients.db as unknown as Client<typeof schema>
+  const ada = await db.author.create({ data: { name: 'Ada', notes: { create: [{ text: 'a' }, { text: 'b' }] } } })
+  t.same((await db.author.findUnique({ where: { id: ada.id } }).notes({ orderBy: { text: 'desc' }, select: { text: true } }))?.map(({ text }) => text), ['b', 'a'])
+  t.equal(await db.author.findUnique({ where: { id: 999 } }).notes(), null)
+  await t.rejects(db.author.findUniqueOrThrow({ where: { id: 999 } }).notes(), { code: 'P2025' })
+  t.match(await db.note.findFirst({ where: { text: 'a' } }).author(), { name: 'Ada' })
+  t.equal((await db.note.findFirst({ where: { text: 'a' } }).author().notes())?.length, 2, 'relations chain through rows')
+  t.same((await db.$transaction([db.note.findFirst({ where: { text: 'a' } }).author({ select: { name: true } })]))[0], { name: 'Ada' })
+  t.same(await db.note.findMany({ where: { likes: { lt: db.note.fields.authorId } }, select: { text: true }, orderBy: { id: 'asc' } }), [{ text: 'a' }, { text: 'b' }])
+  t.same(await db.note.createMany({ data: [] }), { count: 0 })
 })
