@@ -1,8 +1,9 @@
 // The types on a large schema: what they cost, and what an editor makes of them.
-// Instantiations are asserted, since they are the same on every machine; milliseconds are printed.
+// Instantiations are asserted, since they are the same on every machine; milliseconds of processor time are printed.
 
 import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
@@ -12,8 +13,8 @@ const MODELS = 300
 /** Measured with TypeScript 5.9.3: 71,267 and 1,112,674. */
 const SCHEMA_BUDGET = 90_000
 const PROGRAM_BUDGET = 1_200_000
-/** For a machine that does other things as well; one that does not takes a twentieth. */
-const COMPLETION_MS = 1_000
+/** Of processor time, which other programs of the machine disturb little; a twentieth is usual. */
+const COMPLETION_MS = 500
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const options: ts.CompilerOptions = {
@@ -35,12 +36,17 @@ t.setTimeout(300_000)
 const folder = t.testdir()
 for (const [name, text] of Object.entries(writeLargeProgram(MODELS).files)) writeFileSync(join(folder, name), text)
 
+function cpuMsSince (before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return Math.round((user + system) / 1000)
+}
+
 /** Type-checks one file and what it imports. The count is no part of the compiler's public API; `tsc --extendedDiagnostics` prints it. */
 function check (file: string): { instantiations: number, problems: string[], ms: number } {
-  const startedMs = performance.now()
+  const before = process.cpuUsage()
   const program = ts.createProgram([join(folder, file)], options) as ts.Program & { getInstantiationCount (): number }
   const problems = ts.getPreEmitDiagnostics(program).map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, '\n'))
-  return { instantiations: program.getInstantiationCount(), problems, ms: Math.round(performance.now() - startedMs) }
+  return { instantiations: program.getInstantiationCount(), problems, ms: cpuMsSince(before) }
 }
 
 await t.test('a schema of 300 models with 10 relations each stays within its budget', async (t) => {
@@ -108,13 +114,13 @@ await t.test('completion offers the fields of the model in question, at any dept
   for (const [text, expected, absent] of cases) {
     const caret = open(text)
     service.getProgram()
-    const startedMs = performance.now()
+    const before = process.cpuUsage()
     const completions = service.getCompletionsAtPosition(file, caret, {})
-    const ms = performance.now() - startedMs
+    const ms = cpuMsSince(before)
     const names = completions?.entries.map(({ name }) => name) ?? []
     t.same(expected.filter((name) => !names.includes(name)), [], text)
     t.same(absent.filter((name) => names.includes(name)), [], text)
-    t.comment(`${Math.round(ms)} ms from nothing: ${text}`)
+    t.comment(`${ms} ms from nothing: ${text}`)
     t.ok(ms < COMPLETION_MS, `within ${COMPLETION_MS} ms`)
   }
 })
@@ -146,6 +152,8 @@ await t.test('hover, definition and rename lead from a query to the schema', asy
     // An editor shows no comment for a key of a union of several object types, which "one key at least" needs.
     if (what !== 'where of a single row') t.match(ts.displayPartsToString(service.getQuickInfoAtPosition(file, caret)?.documentation), /^The key of table \d+\.$/, `${what}: hover has the comment`)
     t.same(new Set(service.getDefinitionAtPosition(file, caret)?.map(textAt)), new Set(['schema.ts: id']), `${what}: definition`)
+    // A search through the whole program, so not in every place.
+    if (!['nested select', 'where', 'data of a create', 'a related row'].includes(what)) continue
     const renamed = service.findRenameLocations(file, caret, false, false, {})?.map(textAt) ?? []
     t.ok(renamed.includes('schema.ts: id') && renamed.includes('query.ts: id'), `${what}: rename changes both`)
   }
