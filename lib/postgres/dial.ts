@@ -56,6 +56,8 @@ export function dial (options: DialOptions): Promise<Socket> {
       clearTimeout(timer)
       current.removeListener('error', onError)
       current.removeListener('close', onClose)
+      // Until its user listens, and after they have let go, a reset must not end the process.
+      current.on('error', ignore)
       resolve(current)
     }
 
