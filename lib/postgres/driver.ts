@@ -15,7 +15,8 @@
 // - No timer a query: the pool's clock ticks, and a session past its deadline is destroyed (`query.cancel()` would
 //   hit whatever runs on that backend by then, 7.1).
 // This leans on the inside of postgres.js, so its version is pinned exactly; test/postgres/driver.test.ts holds
-// each of these lines against a real server.
+// each of these lines against a real server. A job and its session stand in one file: they are the two halves of
+// what postgres.js calls a query and its connection.
 
 import type { Socket } from 'node:net'
 import type { Stream } from 'node:stream'
@@ -25,6 +26,7 @@ import type { Endpoint } from '../core/endpoint.ts'
 import type { QueryResult, ResultColumn, Statement } from '../query/statement.ts'
 import { connectFailure, dial, type Address } from './dial.ts'
 import type { PreparedAdmission } from './prepared-admission.ts'
+import { lastWords, ServerMessage, type DriverError } from './server-message.ts'
 import { StartUpCheck } from './start-up-check.ts'
 
 export interface RunOptions {
@@ -105,20 +107,6 @@ interface DriverResult {
   readonly columns: ResultColumn[] | null
 }
 
-/** The fields of postgres.js's errors that are used here. */
-interface DriverError extends Error {
-  readonly code?: string
-  readonly severity?: string
-  readonly routine?: string
-  readonly detail?: string
-  readonly hint?: string
-  readonly position?: string
-  readonly constraint_name?: string
-  readonly schema_name?: string
-  readonly table_name?: string
-  readonly column_name?: string
-}
-
 /**
  * One statement as postgres.js's connection handles its queries: these are the fields that it reads and writes.
  * All are assigned in the constructor, in one order.
@@ -192,8 +180,7 @@ function collect (this: Job, row: (string | null)[]): void {
 
 type Submit = (job: Job) => void
 
-// Message types of the protocol, for the last words of a session.
-const ERROR_RESPONSE = 0x45 // E
+// Of the protocol's messages.
 const READY_FOR_QUERY = 0x5A // Z
 const READY_FOR_QUERY_BYTES = 6
 const IDLE = 0x49 // I
@@ -530,7 +517,7 @@ export class Session implements Connection {
       }, `The server refused the statement (${error.code}).`)
     }
     if (this.#ending === 'deadline') return this.#failure({ kind: 'deadline', code: 'DEADLINE', sent: true }, 'The deadline of a statement passed, and its connection was ended.')
-    const code = this.#refusal ?? this.#lastWords() ?? this.#lastNoticeOfEnd() ?? error?.code ?? 'CONNECTION_CLOSED'
+    const code = this.#refusal ?? lastWords(this.#lastChunk) ?? this.#lastNoticeOfEnd() ?? error?.code ?? 'CONNECTION_CLOSED'
     // A parser's or protocol error leaves the session in an unknown state.
     if (!this.#dead && this.#greeting !== undefined) this.destroy()
     return this.#failure({ kind: 'lost', code, sent: true, cause: error }, `The connection was lost while a statement ran (${code}).`)
@@ -540,62 +527,10 @@ export class Session implements Connection {
     return new DriverFailure(message, { ...fields, onStandby: this.#onStandby })
   }
 
-  /** The code of a FATAL: if the session ended with one, it is the last message that came. */
-  #lastWords (): string | undefined {
-    const chunk = this.#lastChunk
-    if (chunk === undefined) return undefined
-    for (let start = chunk.length - READY_FOR_QUERY_BYTES; start >= 0; start--) {
-      if (chunk[start] === ERROR_RESPONSE && chunk.readUInt32BE(start + 1) === chunk.length - start - 1) return errorCode(chunk.toString('latin1', start + 5))
-    }
-    return undefined
-  }
-
   /** An immediate shutdown and a crash elsewhere in the server say it by a WARNING (FACTS 3.5). */
   #lastNoticeOfEnd (): string | undefined {
     return this.#lastNotice !== undefined && this.#lastNotice.startsWith('57P') ? this.#lastNotice : undefined
   }
-}
-
-/** Field C of an ErrorResponse whose severity (V) says that the session is over. */
-function errorCode (fields: string): string | undefined {
-  let code: string | undefined
-  let severity: string | undefined
-  for (const field of fields.split('\0')) {
-    if (field.startsWith('C')) code = field.slice(1)
-    else if (field.startsWith('V')) severity = field.slice(1)
-  }
-  return severity === 'FATAL' || severity === 'PANIC' ? code : undefined
-}
-
-/** What the server said, for logs: it quotes values, so the statement's own are struck out. */
-class ServerMessage extends Error {
-  readonly code: string | undefined
-  readonly hint: string | undefined
-  readonly position: string | undefined
-
-  constructor (error: DriverError, parameters: readonly (string | null)[]) {
-    super(strikeOut(error.message, parameters))
-    this.name = 'ServerMessage'
-    this.code = error.code
-    this.hint = error.hint
-    this.position = error.position
-    Object.defineProperty(this, 'stack', { value: `${this.name}: ${this.message}`, enumerable: false })
-  }
-}
-
-const SHORT = 4
-const QUOTED = /["«“„]([^"»”“]*)["»”“]/g
-
-/** Whole values where they stand; in quotes also parts of them, as the server shows one element of an array. */
-export function strikeOut (message: string, parameters: readonly (string | null)[]): string {
-  let text = message
-  parameters.forEach((value, index) => {
-    if (value !== null && value.length >= SHORT) text = text.replaceAll(value, `$${index + 1}`)
-  })
-  return text.replace(QUOTED, (quoted: string, inside: string) => {
-    const index = inside === '' ? -1 : parameters.findIndex((value) => value !== null && value.includes(inside))
-    return index === -1 ? quoted : quoted.replace(inside, () => `$${index + 1}`)
-  })
 }
 
 function simpleResult (answer: unknown[]): QueryResult {
