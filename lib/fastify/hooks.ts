@@ -126,7 +126,17 @@ function replaceAnswer (reply: FastifyReply, answer: { readonly statusCode: numb
   for (const name of reply.raw.getHeaderNames()) reply.raw.removeHeader(name)
   reply.code(answer.statusCode)
   reply.header('cache-control', 'no-store')
+  if (reply.request.headers.upgrade !== undefined && reply.request.raw.httpVersionMajor < 2) endUpgrade(reply)
   for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value)
+}
+
+/**
+ * Node's server has given an upgrade's socket away: nothing reads a second request from it. A proxy that kept the
+ * connection would wait for ever on its next one (seen with @fastify/websocket 11.3).
+ */
+function endUpgrade (reply: FastifyReply): void {
+  reply.header('connection', 'close')
+  reply.raw.once('finish', () => { reply.request.raw.socket.end() })
 }
 
 const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
