@@ -115,7 +115,7 @@ export class NestedWriter {
   #releaseOthers (relation: ResolvedRelation, partner: Node, keep: Node | undefined, guards: readonly Guard[]): void {
     if (!isOneToOne(relation)) return
     const { model } = relation
-    for (const { foreign } of relation.pairs) partner.needs.add(foreign)
+    for (const { foreign } of relation.pairs) partner.need(foreign)
     if (keep !== undefined) needKey(keep)
     const from = keep === undefined ? [partner] : [partner, keep]
     const where: Parameters<Steps['read']>[1]['where'] = (emission, alias) => [

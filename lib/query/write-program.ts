@@ -79,8 +79,10 @@ export class Node {
   readonly index: number
   readonly model: ResolvedModel
   readonly step: Step
-  /** Columns that later steps ask for. */
-  readonly needs = new Set<ResolvedColumn>()
+  /** Columns that later steps ask for; they cross over to later statements. */
+  readonly #needs = new Set<ResolvedColumn>()
+  /** Columns that the result asks for, in the node's own statement. */
+  readonly #shows = new Set<ResolvedColumn>()
   /** Part of whether the step has any rows at all; empty: always. */
   readonly guards: readonly Guard[]
   /** The first step that its rows are as of. */
@@ -95,6 +97,24 @@ export class Node {
   }
 
   get alias (): Sql { return sql`"n${integerSql(this.index)}"` }
+
+  need (column: ResolvedColumn): void {
+    this.#needs.add(column)
+    for (const part of this.step.parts ?? []) part.need(column)
+  }
+
+  show (column: ResolvedColumn): void {
+    this.#shows.add(column)
+    for (const part of this.step.parts ?? []) part.show(column)
+  }
+
+  /** At least its key, so that its rows can be counted. */
+  get needed (): ReadonlySet<ResolvedColumn> {
+    if (this.#needs.size === 0) for (const column of keyOf(this.model)) this.need(column)
+    return this.#needs
+  }
+
+  get returned (): readonly ResolvedColumn[] { return [...new Set([...this.needed, ...this.#shows])] }
 }
 
 export const noTables: Tables = new Set()
@@ -150,16 +170,14 @@ export class Program {
 
   get size (): number { return this.#nodes.length }
 
-  /** The statements in order; the rows of the last are the result's. */
-  statements (result: Result): StatementTemplate[] {
+  /** The statements in order, and which of them returns the result's rows. */
+  statements (result: Result): { templates: StatementTemplate[], resultAt: number } {
     const groups = this.#group()
     const place = this.#place(result, groups)
     if (result.type === 'rows') {
-      if (place.from === 'node') for (const column of result.select(new SqlBuilder(this.#values), result.node.alias).needs) result.node.needs.add(column)
-      else for (const column of keyOf(result.node.model)) result.node.needs.add(column)
+      if (place.from === 'node') for (const column of result.select(new SqlBuilder(this.#values), result.node.alias).needs) result.node.show(column)
+      else for (const column of keyOf(result.node.model)) result.node.need(column)
     }
-    // Whatever is counted or asked for must have a column to return; `either` hands its needs on, so the last come first.
-    for (const node of this.#nodes.toReversed()) neededColumns(node)
     const groupOf = new Map<Node, Group>()
     for (const group of groups) for (const node of group.nodes) groupOf.set(node, group)
     const exportTo = (group: Group | undefined, input: Node): void => {
@@ -171,14 +189,17 @@ export class Program {
       for (const { node: input } of node.guards) exportTo(groupOf.get(node), input)
     }
     for (const { node, guards } of this.#checks) for (const { node: input } of guards) exportTo(groupOf.get(node), input)
-    if (result.type === 'rows') exportTo(place.group, result.node)
+    if (result.type === 'rows' && place.from === 'table') exportTo(place.group, result.node)
     const settings = new Map<Node, ReadonlyMap<ResolvedColumn, Sql>>()
     let count = 0
     for (const node of this.#nodes) {
       if (groupOf.get(node)?.exports.has(node) !== true) continue
-      settings.set(node, new Map([...neededColumns(node)].map((column) => [column, sql`'fmr.v${integerSql(count++)}'`])))
+      settings.set(node, new Map([...node.needed].map((column) => [column, sql`'fmr.v${integerSql(count++)}'`])))
     }
-    return groups.map((group) => this.#emit(group, { settings, result: group === place.group ? result : { type: 'none' }, from: place.from }))
+    return {
+      templates: groups.map((group) => this.#emit(group, { settings, result: group === place.group ? result : { type: 'none' }, from: place.from })),
+      resultAt: groups.indexOf(place.group),
+    }
   }
 
   #group (): Group[] {
@@ -199,15 +220,19 @@ export class Program {
     return groups
   }
 
-  /** The statement that gives the result: the last one, or one more that looks the rows up by their keys. */
+  /** The statement that gives the result: the node's own, or one more that looks the rows up by their keys. */
   #place (result: Result, groups: Group[]): { group: Group, from: 'node' | 'table' } {
-    const last = groups.at(-1)
-    if (last !== undefined) {
-      if (result.type === 'none') return { group: last, from: 'node' }
+    if (result.type === 'none') {
+      const last = groups.at(-1)
+      if (last !== undefined) return { group: last, from: 'node' }
+    } else {
       const { node, tables } = result
-      // A node's rows are as its step left them: not if the table was changed after it.
+      const home = groups.findIndex(({ nodes }) => isWhollyIn(nodes, node))
+      // A node's rows are as its step left them: not if the table was changed after it. What its statement and those after it
+      // write to other tables is not in the selection's relations yet.
       const isStale = this.#nodes.some(({ index, step }) => index > node.since && step.kind === 'change' && overlap(step.writes, new Set([node.model.table])))
-      if (!isStale && last.nodes.includes(node) && !overlap(tables, last.writes)) return { group: last, from: 'node' }
+      const misses = groups.some(({ writes }, i) => i >= home && overlap(tables, writes))
+      if (home >= 0 && !isStale && !misses) return { group: groups[home] as Group, from: 'node' }
     }
     const group: Group = { nodes: [], writes: noTables, changes: noTables, exports: new Set() }
     groups.push(group)
@@ -219,7 +244,7 @@ export class Program {
     const inGroup = new Set(group.nodes)
     const from = (node: Node): Sql => {
       if (inGroup.has(node)) return node.alias
-      const columns = [...neededColumns(node)]
+      const columns = [...node.needed]
       const arrays = columns.map((column) => sql`current_setting(${(settings.get(node) as ReadonlyMap<ResolvedColumn, Sql>).get(column) as Sql})::${arrayOf(column)}`)
       return sql`unnest(${joinSql(arrays, ', ')}) with ordinality as ${node.alias}(${joinSql([...columns.map((column) => column.sql), sql`"ordinality"`], ', ')})`
     }
@@ -231,7 +256,7 @@ export class Program {
       const { step } = node
       const before = step.kind === 'insert' ? inserted.get(step.table) : undefined
       const after = before === undefined || step.inputs.includes(before) ? [] : [sql`(select count(*) from ${before.alias}) as "o${integerSql(node.index)}"`]
-      const body = step.emit({ builder, from, column, after, guard }, [...neededColumns(node)])
+      const body = step.emit({ builder, from, column, after, guard }, node.returned)
       parts.push(sql`${node.alias} as (${body})`)
       if (step.kind === 'insert') inserted.set(step.table, node)
     }
@@ -285,10 +310,8 @@ export function keyOf (model: ResolvedModel): readonly ResolvedColumn[] {
   return (model.id ?? model.uniques[0])?.columns ?? model.columns
 }
 
-/** A node has at least its key, so that its rows can be counted. */
-function neededColumns (node: Node): ReadonlySet<ResolvedColumn> {
-  if (node.needs.size === 0) for (const column of keyOf(node.model)) node.needs.add(column)
-  return node.needs
+function isWhollyIn (nodes: readonly Node[], node: Node): boolean {
+  return nodes.includes(node) && (node.step.parts ?? []).every((part) => isWhollyIn(nodes, part))
 }
 
 export function arrayOf (column: ResolvedColumn): Sql {

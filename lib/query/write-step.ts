@@ -118,7 +118,7 @@ function unique<T> (items: readonly T[]): T[] {
 }
 
 function noteNeeds (links: readonly Link[]): void {
-  for (const { node, source } of links) node.needs.add(source)
+  for (const { node, source } of links) node.need(source)
 }
 
 function returningSql (columns: Sql): Sql {
@@ -239,7 +239,6 @@ export class Steps {
 
   /** The rows of either node. */
   either (model: ResolvedModel, nodes: readonly Node[], columns: readonly ResolvedColumn[]): Node {
-    for (const node of nodes) for (const column of columns) node.needs.add(column)
     const made = this.program.add(model, {
       kind: 'read',
       table: model.table,
@@ -252,13 +251,7 @@ export class Steps {
         return parts.reduce((all, part) => sql`${all} union all ${part}`)
       },
     })
-    for (const column of columns) made.needs.add(column)
-    // Whoever asks this node for more columns asks its parts.
-    const add = made.needs.add.bind(made.needs)
-    made.needs.add = (column) => {
-      for (const node of nodes) node.needs.add(column)
-      return add(column)
-    }
+    for (const column of columns) made.need(column)
     return made
   }
 
@@ -306,8 +299,8 @@ export class Steps {
   link (relation: ResolvedRelation, parent: Node, child: Node): void {
     const { join } = relation
     if (join === undefined) throw new TypeError('not a many-to-many relation')
-    parent.needs.add(join.localColumn)
-    child.needs.add(join.foreignColumn)
+    parent.need(join.localColumn)
+    child.need(join.foreignColumn)
     this.program.add(relation.target, {
       kind: 'link',
       table: join.table,
@@ -322,7 +315,7 @@ export class Steps {
   unlink (relation: ResolvedRelation, parent: Node, where: Condition | undefined, reads: Tables): void {
     const { join, target } = relation
     if (join === undefined) throw new TypeError('not a many-to-many relation')
-    parent.needs.add(join.localColumn)
+    parent.need(join.localColumn)
     this.program.add(target, {
       kind: 'change',
       table: join.table,
@@ -404,8 +397,20 @@ function updateTables (model: ResolvedModel, columns: readonly ResolvedColumn[])
   return referenced ? 'all' : new Set([model.table])
 }
 
+/** The table and those that its foreign keys' actions reach. Where the schema does not say what happens, all may. */
 function deleteTables (model: ResolvedModel): Tables {
-  return model.relations.some(({ key }) => key !== 'local') ? 'all' : new Set([model.table])
+  const tables = new Set<Sql>()
+  const seen = new Set([model])
+  for (const reached of seen) {
+    tables.add(reached.table)
+    for (const { key, join, target, onDelete } of reached.relations) {
+      if (join !== undefined) tables.add(join.table)
+      if (key !== 'foreign' || onDelete === 'restrict' || onDelete === 'no-action') continue
+      tables.add(target.table)
+      if (onDelete === 'cascade' || onDelete === undefined) seen.add(target)
+    }
+  }
+  return tables
 }
 
 /** The row of `alias` is one of the node's. */
@@ -414,7 +419,7 @@ export function sameRow (emission: Emission, alias: Sql, node: Node): Sql {
 }
 
 export function needKey (node: Node): void {
-  for (const column of keyOf(node.model)) node.needs.add(column)
+  for (const column of keyOf(node.model)) node.need(column)
 }
 
 /** The row of `alias` (of the relation's target) is related to the node's. */
@@ -426,8 +431,8 @@ export function related (emission: Emission, relation: ResolvedRelation, node: N
 }
 
 export function needLink (relation: ResolvedRelation, node: Node): void {
-  if (relation.join !== undefined) node.needs.add(relation.join.localColumn)
-  for (const { local } of relation.pairs) node.needs.add(local)
+  if (relation.join !== undefined) node.need(relation.join.localColumn)
+  for (const { local } of relation.pairs) node.need(local)
 }
 
 /** Tables that `related` looks at. */

@@ -65,13 +65,13 @@ function checkedPlan (model: ResolvedModel, options: { builder: SqlBuilder, text
 /** All of a program's statements in one round trip. */
 function programPlan<T> (model: ResolvedModel, options: { program: Program, result: Result, decode: (result: QueryResult) => T, cacheable: boolean }): Plan<T> {
   const { program, result, decode, cacheable } = options
-  const templates = program.statements(result)
+  const { templates, resultAt } = program.statements(result)
   const errorOf = program.errorOf
   const mapDatabase = errorMapper(model)
   const mapError = (failure: Error): Error => errorOf(failure) ?? mapDatabase(failure)
   const only = templates.length === 1 ? templates[0] : undefined
   const open = only === undefined
-    ? (values: Values): Work<T> => ({ type: 'batch', statements: templates.map((template) => template.bind(values)), decode: (results) => decode(results.at(-1) as QueryResult) })
+    ? (values: Values): Work<T> => ({ type: 'batch', statements: templates.map((template) => template.bind(values)), decode: (results) => decode(results[resultAt] as QueryResult) })
     : (values: Values): Work<T> => ({ type: 'statement', statement: only.bind(values), decode })
   return { access: 'write', cacheable, open, mapError }
 }
