@@ -202,11 +202,13 @@ export type RaisedError =
 export type FailureDecision =
   | { readonly type: 'replay', readonly reason: CaptureReason }
   /** Again on the same target, on a fresh connection. */
-  | { readonly type: 'retry', readonly counts: 'reads' | 'conflicts', readonly reason: 'did-not-run' | 'connection-lost' | 'recovery-conflict' | 'serialization-conflict' | 'promoted' }
+  | { readonly type: 'retry', readonly counts: 'reads' | 'conflicts', readonly reason: 'did-not-run' | 'connection-lost' | 'recovery-conflict' | 'serialization-conflict' | 'role-changed' }
   /** Again, on the primary: nothing ran, or nothing that writes. */
   | { readonly type: 'primary', readonly reason: 'standby-refusal' | 'schema-behind' | 'recovery-conflict' | 'replica-down' }
   | { readonly type: 'raise', readonly error: RaisedError }
 
+/** The facts are older than what the session said: look, and decide anew. */
+const roleChanged: FailureDecision = { type: 'retry', counts: 'conflicts', reason: 'role-changed' }
 const raise = (error: RaisedError): FailureDecision => ({ type: 'raise', error })
 
 /**
@@ -222,7 +224,7 @@ export function decideAfterFailure (facts: FailureFacts): FailureDecision {
       return elsewhere(facts, 'standby-refusal', raise('conflict'))
     case 'promoted':
       if (facts.unit === 'callback') return raise('conflict')
-      return facts.attempts.conflicts < facts.retries.conflicts ? { type: 'retry', counts: 'conflicts', reason: 'promoted' } : raise('primary-read-only')
+      return facts.attempts.conflicts < facts.retries.conflicts ? roleChanged : raise('primary-read-only')
     case 'read-only-primary':
       return raise(facts.ownReadOnly ? 'read-only' : 'primary-read-only')
     case 'read-only-unknown':
@@ -264,8 +266,9 @@ export function decideAfterFailure (facts: FailureFacts): FailureDecision {
 function elsewhere (facts: FailureFacts, reason: 'standby-refusal' | 'schema-behind' | 'recovery-conflict' | 'replica-down', otherwise: FailureDecision): FailureDecision {
   if (facts.binding === 'auto' && facts.place === 'open' && facts.replay === 'unasked') return { type: 'replay', reason }
   if (facts.unit === 'callback') return otherwise
-  // One server behind both names has nothing else to offer, unless it has just turned out to be no primary.
-  if (facts.shared) return reason === 'standby-refusal' ? raise('primary-moved') : otherwise
+  // One server behind both names has nothing else to offer; unless they have just parted, which a look will tell.
+  if (facts.shared && reason === 'standby-refusal') return facts.attempts.conflicts < facts.retries.conflicts ? roleChanged : raise('primary-moved')
+  if (facts.shared) return otherwise
   return { type: 'primary', reason }
 }
 

@@ -32,6 +32,8 @@ export interface ClientSettings {
   readonly closeTimeoutMs: number
   readonly limits: { readonly maxDepth: number, readonly maxParameters: number }
   readonly planCacheSize: number
+  /** `strong`: the process's own client reads from the primary. A request's scope brings its own floor. */
+  readonly consistency?: 'eventual' | 'session' | 'monotonic' | 'strong' | undefined
   /** What the process's own client sees of its scope; a request's is given to `forRequest`. */
   readonly processScope?: Partial<Scope> | undefined
   /** Opens a session token (`$withToken`): a position, the primary where it says no more than the time, or nothing where it is not valid. */
@@ -85,6 +87,7 @@ export function makeClient (source: ServersSource, settings: ClientSettings): Cl
     statementTimeoutMs: undefined,
     ...settings.processScope,
   }
+  if (settings.consistency === 'strong') processScope.floor.raiseToPrimary()
   return {
     processClient: new SchemaClient(new Router(shared, processScope, { binding: 'auto', tracking: 'tracked' }), 'process'),
     forRequest: (scope) => new SchemaClient(new Router(shared, scope, { binding: 'auto', tracking: 'tracked' }), 'request'),

@@ -79,11 +79,11 @@ interface Progress {
   withoutLocal: boolean
   fellBack: 'no' | 'replica-down'
   lastFailure: Error | undefined
-  /** Its facts contradict what its session said: to be looked at before the next attempt. */
-  doubted: Target | undefined
+  /** `doubtful`: they contradict what a session said, so both servers are looked at before the next attempt. */
+  facts: 'good' | 'doubtful'
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, doubted: undefined })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -170,7 +170,7 @@ export class Router implements Executor {
       this.#afterFailure(earlier, { job, target, verdict: classify(earlier, target.facts.role), progress })
     }
     for (;;) {
-      if (progress.doubted !== undefined) await settleDoubt(progress)
+      if (progress.facts === 'doubtful') await this.#lookAtBoth(progress)
       const refusal = this.#refusal()
       if (refusal !== undefined) throw refusal
       const decision = this.#decide(job.access, job.unit === 'array' ? 'transaction' : 'statement', progress)
@@ -296,7 +296,7 @@ export class Router implements Executor {
         case 'replay': this.#replayOrGoOn(decision.reason, progress); continue
         case 'retry':
           progress[decision.counts]++
-          if (decision.reason === 'promoted') progress.doubted = target
+          if (decision.reason === 'role-changed') progress.facts = 'doubtful'
           return
         case 'primary':
           progress.withoutLocal = true
@@ -332,6 +332,12 @@ export class Router implements Executor {
       retries: this.#shared.retries,
       schemaReplay: job.text !== '' && this.#shared.schemaReplays.isSpent(job.text, this.#shared.nowMs()) ? 'spent' : 'allowed',
     })
+  }
+
+  /** A session and the monitor disagree about a role: promoted, or demoted and not noticed yet. One look tells; it is bounded by itself. */
+  async #lookAtBoth (progress: Progress): Promise<void> {
+    progress.facts = 'good'
+    await Promise.all([this.#shared.servers.local.probe(), this.#shared.servers.primary.probe()])
   }
 
   #replayFact (progress: Progress | undefined): ReplayFact {
@@ -604,13 +610,6 @@ export class Router implements Executor {
 /** Brings the monitor's next look forward; what it finds is in the facts, and it never rejects. */
 function lookAt (target: Target): void {
   target.probe().catch(() => {})
-}
-
-/** A session and the monitor disagree about the role: promoted, or demoted and not noticed yet. One look tells; it is bounded by itself. */
-async function settleDoubt (progress: Progress): Promise<void> {
-  const target = progress.doubted
-  progress.doubted = undefined
-  await target?.probe()
 }
 
 async function rejected (error: unknown): Promise<never> {

@@ -109,3 +109,10 @@ await t.test('models: methods, fields, and relations called on an operation', as
   t.same(await db.note.findMany({ where: { likes: { lt: db.note.fields.authorId } }, select: { text: true }, orderBy: { id: 'asc' } }), [{ text: 'a' }, { text: 'b' }])
   t.same(await db.note.createMany({ data: [] }), { count: 0 })
 })
+
+await t.test('a strong client reads from the primary', async (t) => {
+  const database = await createTestDatabase(t)
+  const client = createClient({ database: { primary: database.primaryUrl, replica: database.replicaUrls.iad }, consistency: 'strong' })
+  t.teardown(() => client.$disconnect())
+  t.same(await client.$queryRaw`select pg_is_in_recovery() as standby`, [{ standby: false }])
+})

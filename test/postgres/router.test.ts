@@ -1,0 +1,162 @@
+import t from 'tap'
+import { DatabaseCluster } from '../../lib/testing/database-cluster.ts'
+import { Link } from '../../lib/testing/link.ts'
+import { waitFor } from '../../lib/testing/wait-for.ts'
+import type { Client } from '../../lib/query/args/client.ts'
+import * as schema from '../support/notes-schema.ts'
+import { notesSql } from '../support/notes-sql.ts'
+import { openClients, type TestClients, type TestRequest } from '../support/test-clients.ts'
+
+type Db = Client<typeof schema>
+const typed = (request: TestRequest): Db => request.db as unknown as Db
+
+interface Place {
+  readonly cluster: DatabaseCluster
+  /** What the client calls its local server and its primary. */
+  readonly localLink: Link
+  readonly primaryLink: Link
+  readonly clients: TestClients
+  readonly count: (server: string) => Promise<number>
+}
+
+async function start (t: { teardown (end: () => unknown): void }, options: { readonly local: 'fra' | 'iad', readonly statementTimeout?: number }): Promise<Place> {
+  const cluster = await DatabaseCluster.start({ primary: 'fra', standbys: ['iad'] })
+  t.teardown(() => cluster.close())
+  await cluster.primary.query(notesSql, { database: cluster.database })
+  await cluster.waitForReplay()
+  const link = async (to: string): Promise<Link> => {
+    const made = await Link.open({ from: 'app', to, purpose: 'database', target: { host: '127.0.0.1', port: cluster.server(to).port } })
+    t.teardown(() => made.close())
+    return made
+  }
+  const [localLink, primaryLink] = [await link(options.local), await link('fra')]
+  const urlOf = (link: Link): string => {
+    const url = new URL(cluster.primary.url(cluster.database))
+    url.hostname = link.host
+    url.port = String(link.port)
+    return url.href
+  }
+  const clients = await openClients(t as never, {
+    schema,
+    database: { primary: urlOf(primaryLink), replica: urlOf(localLink) },
+    connectTimeout: 1_000,
+    statementTimeout: options.statementTimeout ?? 5_000,
+    health: { interval: 200, failures: 2, cooldown: 300 },
+  })
+  return { cluster, localLink, primaryLink, clients, count: async (server) => Number((await cluster.server(server).query('select count(*)::text as n from note', { database: cluster.database }))[0]?.['n']) }
+}
+
+await t.test('a replica that dies: no read fails, and reads come home when it is back', async (t) => {
+  const { cluster, clients } = await start(t, { local: 'iad' })
+  const db = clients.db as unknown as Db
+  await db.note.create({ data: { text: 'a' } })
+  await cluster.waitForReplay()
+  const load = { stop: false }
+  t.teardown(() => { load.stop = true })
+  let reads = 0
+  const failures: unknown[] = []
+  const readers = Array.from({ length: 4 }, async () => {
+    while (!load.stop) {
+      await db.note.findMany().then((rows) => { t.equal(rows.length, 1) }, (error: unknown) => { failures.push(error) })
+      reads++
+    }
+  })
+  await waitFor('some reads', () => reads > 50)
+  await cluster.server('iad').kill()
+  const before = reads
+  await waitFor('reads without the replica', () => reads > before + 200)
+  const request = clients.request()
+  await t.rejects(typed(request).note.count(), { code: 'FST_MR_REPLAY_REQUESTED' }, 'a request that can be replayed is')
+  t.same(request.replays, ['replica-down'])
+  t.equal(await typed(clients.request({ blocked: 'replay-failed' })).note.count(), 1)
+  await cluster.server('iad').start()
+  await waitFor('the replica to serve again', async () => (await clients.db.$queryRaw<{ standby: boolean }[]>`select pg_is_in_recovery() as standby`)[0]?.standby === true)
+  load.stop = true
+  await Promise.all(readers)
+  t.same(failures, [])
+})
+
+await t.test('a frozen replica costs a read its deadline, not the request', async (t) => {
+  const { cluster, clients } = await start(t, { local: 'iad', statementTimeout: 500 })
+  await cluster.server('iad').freeze()
+  const request = clients.request({ blocked: 'off' })
+  const startedAtMs = performance.now()
+  t.equal(await typed(request).note.count(), 0)
+  t.ok(performance.now() - startedAtMs < 4_000, 'within its deadline')
+  t.equal(request.routed.at(-1)?.target, 'primary')
+  await cluster.server('iad').thaw()
+})
+
+await t.test('a primary that dies: reads go on, writes are 503 with their reason', async (t) => {
+  const { cluster, clients } = await start(t, { local: 'iad' })
+  const db = clients.db as unknown as Db
+  await cluster.server('fra').kill()
+  t.equal(await db.note.count(), 0)
+  await t.rejects(db.note.create({ data: { text: 'a' } }), { code: 'FST_MR_PRIMARY_UNAVAILABLE', statusCode: 503 })
+  await t.rejects(db.$transaction((tx) => tx.note.create({ data: { text: 'a' } })), { code: 'FST_MR_PRIMARY_UNAVAILABLE', statusCode: 503 })
+  await t.rejects(db.$primary.note.count(), { code: /FST_MR_(PRIMARY|DATABASE)_UNAVAILABLE/, statusCode: 503 })
+  const stale = clients.request({ blocked: 'off', whenPrimaryIsDown: 'stale' })
+  await waitFor('the breaker of the primary to open', () => clients.servers.facts.primary.breaker === 'open')
+  t.equal(await typed(stale).$primary.note.count(), 0, 'a stale read where that is allowed')
+  t.equal(await db.note.count(), 0)
+  await cluster.server('fra').start()
+  await waitFor('a write', () => db.note.create({ data: { text: 'back' } }).then(() => true, () => false))
+})
+
+await t.test('demotion between two writes of one request: the second goes to the primary, and is not replayed', async (t) => {
+  const { cluster, clients, localLink, count } = await start(t, { local: 'fra' })
+  const request = clients.request()
+  const db = typed(request)
+  await db.note.create({ data: { text: 'first' } })
+  t.equal(request.state.place, 'local')
+  const epoch = clients.servers.local.epoch
+  localLink.retarget({ host: '127.0.0.1', port: cluster.server('iad').port }, 'iad')
+  localLink.reset()
+  await waitFor('the connections to be gone', () => clients.servers.local.epoch > epoch, { everyMs: 1 })
+  await db.note.create({ data: { text: 'second' } })
+  t.same(request.replays, [])
+  t.equal(request.state.place, 'local')
+  t.same((await db.note.findMany({ orderBy: { id: 'asc' } })).map(({ text }) => text), ['first', 'second'])
+  t.equal(await count('fra'), 2)
+  await waitFor('the demotion to be known', () => clients.servers.facts.local.role === 'standby')
+  const next = clients.request()
+  await t.rejects(typed(next).note.create({ data: { text: 'third' } }), { code: 'FST_MR_REPLAY_REQUESTED' }, 'a new request is replayed')
+  t.equal(await count('fra'), 2)
+})
+
+await t.test('a demotion that nobody has noticed: the refused write is replayed or sent on, never lost and never doubled', async (t) => {
+  const { cluster, clients, localLink, count } = await start(t, { local: 'fra' })
+  await (clients.db as unknown as Db).note.count()
+  const epoch = clients.servers.local.epoch
+  localLink.retarget({ host: '127.0.0.1', port: cluster.server('iad').port }, 'iad')
+  localLink.reset()
+  await waitFor('the connections to be gone', () => clients.servers.local.epoch > epoch, { everyMs: 1 })
+  const request = clients.request()
+  const outcome = await typed(request).note.create({ data: { text: 'a' } }).then(() => 'written', (error: { code: string }) => error.code)
+  t.ok(outcome === 'written' || outcome === 'FST_MR_REPLAY_REQUESTED', outcome)
+  t.equal(await count('fra'), outcome === 'written' ? 1 : 0)
+  const job = clients.db as unknown as Db
+  await waitFor('a write of a job', () => job.note.create({ data: { text: 'job' } }).then(() => true, (error: { statusCode: number }) => {
+    if (error.statusCode !== 503) throw error
+    return false
+  }))
+})
+
+await t.test('a promotion here: writes run here from then on', async (t) => {
+  const { cluster, clients, count } = await start(t, { local: 'iad' })
+  const db = clients.db as unknown as Db
+  await db.note.create({ data: { text: 'before' } })
+  await cluster.waitForReplay()
+  await cluster.server('fra').kill()
+  await cluster.promote('iad', { followers: 'stay' })
+  let failures = 0
+  await waitFor('a write on the promoted server', () => db.note.create({ data: { text: 'after' } }).then(() => true, (error: { statusCode?: number, code?: string }) => {
+    failures++
+    if (error.statusCode !== 503) throw new Error(`not a 503: ${error.code}`)
+    return false
+  }))
+  t.equal(await count('iad'), 2, `once, after ${failures} refusals`)
+  const request = clients.request()
+  await typed(request).note.create({ data: { text: 'request' } })
+  t.same(request.replays, [], 'nothing is replayed from a primary')
+})
