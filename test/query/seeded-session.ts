@@ -22,7 +22,7 @@ export interface SeededSession {
   readonly url: string
   readonly context: CompileContext
   readonly session: Session
-  /** Runs one operation with plain (untagged) arguments. */
+  /** Runs one operation; dates and the like in the corpus's notation, or as text. */
   run (model: string, method: string, args?: unknown): Promise<unknown>
   /** The same, and what it sent. */
   sent (model: string, method: string, args?: unknown): Promise<{ result: unknown, sent: Sent }>
