@@ -3,14 +3,16 @@
 import type { Access } from '../core/route-decision.ts'
 import type { CompiledOperation, QueryResult, Statement } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
-import { pipeline, send, type Settled } from './pipeline.ts'
-import { beginStatements, commitOutcome, commitStatement, OpenTransaction, positionStatement, synchronousCommitStatement, type BeginOptions } from './transaction.ts'
+import { control, pipeline, send, type Settled } from './pipeline.ts'
+import { beginStatements, commitOutcome, commitStatement, OpenTransaction, positionStatement, ranOutside, synchronousCommitStatement, type BeginOptions } from './transaction.ts'
 
 export interface JobRun {
   readonly connection: Connection
   readonly deadlineMs: number | undefined
   /** Sent in front, in the same round trip; its failure does not matter to the work. */
   readonly preface: Statement | undefined
+  /** The preface and the work must reach one server: several stand behind the address. */
+  readonly pinned: boolean
   /** Append the look at the log behind the commit. */
   readonly wantsPosition: boolean
   /** Set by the work as it goes: could a lost connection leave the outcome open? Before a COMMIT is sent it cannot. */
@@ -66,6 +68,10 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
           const result = await send(run.connection, work.statement, run.deadlineMs)
           return { preface: undefined, position: undefined, synchronousCommit: undefined, commands: [result.command], count: result.count, decode: () => work.decode(result) }
         }
+        if (run.pinned && run.preface !== undefined) {
+          const answer = await performPinned(run, run.preface, work.statement)
+          return { ...answer, decode: () => work.decode(answer.result) }
+        }
         const at = run.preface === undefined ? 0 : 1
         const settled = await pipeline(run.connection, [...(run.preface === undefined ? [] : [run.preface]), work.statement, ...(run.wantsPosition ? [positionStatement] : [])], run.deadlineMs)
         const result = answerOf(settled[at])
@@ -103,6 +109,22 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
   }
 }
 
+const beginPinned = control('begin isolation level read committed read only')
+
+/**
+ * Look and read in one transaction, which a balancer or pooler cannot take apart; the look first. Under read committed
+ * the read has a snapshot of its own, later than the look.
+ */
+async function performPinned (run: JobRun, look: Statement, statement: Statement): Promise<Omit<Performed<unknown>, 'decode'> & { readonly result: QueryResult }> {
+  const settled = await pipeline(run.connection, [beginPinned, look, statement, commitStatement], run.deadlineMs)
+  answerOf(settled[0])
+  // Refused inside the transaction, the look takes the read with it: the caller sees a look that proves nothing.
+  const looked = settled[1]
+  if (looked?.status === 'rejected') return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, result: { rows: [], command: '', count: 0 } as unknown as QueryResult }
+  const result = answerOf(settled[2])
+  return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [result.command], count: result.count, result }
+}
+
 interface BatchAnswer extends Omit<Performed<unknown>, 'decode'> {
   readonly results: readonly QueryResult[]
 }
@@ -128,6 +150,8 @@ async function sendBatch (run: JobRun, statements: readonly Statement[], begin: 
     ...before, ...statements, ...(run.wantsPosition ? [synchronousCommitStatement, commitStatement, positionStatement] : [commitStatement]),
   ], run.deadlineMs)
   const start = run.preface === undefined ? 0 : 1
+  const outside = ranOutside(settled.slice(start, commitAt), before.length - start)
+  if (outside !== undefined) throw new BatchFailure(outside, undefined)
   const failedAt = settled.findIndex((one, index) => index >= start && index < before.length + statements.length && one.status === 'rejected')
   if (failedAt !== -1) {
     const failed = settled[failedAt] as PromiseRejectedResult // found by its status

@@ -84,6 +84,18 @@ function normalised (lsn: Position['lsn'] | undefined, geometry: LogGeometry | u
 
 const isRefused = (settled: Settled | undefined): settled is PromiseRejectedResult => settled?.status === 'rejected'
 
+/**
+ * Was BEGIN refused although what followed it ran? Then that ran by itself, and has committed. On a standby it wrote
+ * nothing; elsewhere a refused BEGIN has never been seen, and its outcome is called unknown.
+ */
+export function ranOutside (settled: readonly Settled[], opening: number): DriverFailure | undefined {
+  const begin = settled.slice(0, opening).find(isRefused)
+  const failure: unknown = begin?.reason
+  if (!(failure instanceof DriverFailure) || failure.kind !== 'server' || failure.onStandby === true) return undefined
+  if (!settled.slice(opening).some((one) => one.status === 'fulfilled')) return undefined
+  return new DriverFailure('BEGIN was refused, and what followed it ran.', { kind: 'lost', code: failure.code, sent: true, onStandby: failure.onStandby, cause: failure })
+}
+
 export type CommitOutcome =
   | { readonly type: 'committed', readonly position: QueryResult | undefined, readonly synchronousCommit: string | null | undefined }
   /** The server answered COMMIT with ROLLBACK, or refused it: nothing took effect. */
@@ -138,7 +150,7 @@ export class OpenTransaction implements Runner {
       if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
     const refused = settled.find(isRefused)
-    if (refused !== undefined) throw this.#fail(refused.reason)
+    if (refused !== undefined) throw this.#fail(ranOutside(settled, opening.length) ?? refused.reason)
     return settled.slice(opening.length).map((one) => (one as PromiseFulfilledResult<QueryResult>).value) // none was refused
   }
 
