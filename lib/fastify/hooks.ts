@@ -37,7 +37,7 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
   const hasRule = main.transport !== null && main.options.region !== undefined && main.options.primaryRegion !== undefined
   return function multiRegionOnRequest (request, reply, done) {
     request[kReply] = reply
-    if (!hasRule && main.session === null) {
+    if (main.session === null && (!hasRule || !main.routes.mayRule(request.method))) {
       done()
       return
     }

@@ -121,10 +121,14 @@ function decorate (fastify: FastifyInstance, registration: Registration): void {
   })
 }
 
+/** `onRoute` shows only what is declared from now on; what is there already shows in the router's tree. */
+const hasRoutes = (fastify: FastifyInstance): boolean => /\([A-Z]/.test(fastify.printRoutes())
+
 /** Method, intent and consistency: the unnamed registration's alone. */
 function addRule (fastify: FastifyInstance, registration: Registration): void {
   fastify.addHook('onRequest', makeOnRequest(registration))
-  fastify.addHook('onRoute', (route) => { registration.routes.check(route.config, route.method, route.url) })
+  if (hasRoutes(fastify)) registration.routes.declaredBefore()
+  fastify.addHook('onRoute', (route) => { registration.routes.declare(route.config, route.method, route.url) })
   fastify.addHook('onReady', async () => {
     const unmatched = registration.routes.unmatched((method, url) => fastify.hasRoute({ method, url }))
     for (const row of unmatched) registration.log.warn({ route: row.url }, 'An entry of the option `routes` matches no route.')

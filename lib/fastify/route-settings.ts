@@ -44,8 +44,12 @@ export class RouteTable {
   /** By the config object that Fastify makes for each route, and by method where a row of `routes` names one. */
   readonly #byConfig = new WeakMap<object, RouteSettings | ReadonlyMap<string, RouteSettings>>()
 
+  /** Methods that a rule may concern; undefined: any. */
+  #ruled: Set<string> | undefined
+
   constructor (options: ResolvedOptions) {
     this.#options = options
+    this.#ruled = options.consistency === 'strong' ? undefined : new Set(options.writeMethods)
     this.#writeMethods = new Set(options.writeMethods)
     this.#notFound = this.#settings(undefined, NOTHING)
   }
@@ -60,9 +64,21 @@ export class RouteTable {
   }
 
   /** At start, for routes declared after the plugin. @throws FST_MR_ROUTE_CONFIG_INVALID */
-  check (config: unknown, method: string | readonly string[], url: string): void {
+  declare (config: unknown, method: string | readonly string[], url: string): void {
     const input = (config as ConfigBag | undefined)?.multiRegion
     if (input !== undefined) checkRouteConfig(input, nameOf(method, url), this.#options.token !== undefined)
+    if (input === undefined && !this.#options.routes.some((row) => row.url === url)) return
+    for (const one of typeof method === 'string' ? [method] : method) this.#ruled?.add(one.toUpperCase())
+  }
+
+  /** There are routes that `declare` has not seen. */
+  declaredBefore (): void {
+    this.#ruled = undefined
+  }
+
+  /** Can a rule concern a request of this method at all? Spares the look at the route, which Fastify makes an object for. */
+  mayRule (method: string): boolean {
+    return this.#ruled === undefined || this.#ruled.has(method)
   }
 
   /** Rows of `routes` whose route `exists` does not know. */
