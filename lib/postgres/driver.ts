@@ -428,7 +428,8 @@ export class Session implements Connection {
       // A stream: the statement was a COPY, and nobody reads or feeds it. Its end is an error that nobody awaits either.
       (answer as Stream).on('error', ignore)
       this.destroy()
-      job.refuse(this.#failure({ kind: 'lost', code: 'COPY_UNSUPPORTED', sent: true }, 'COPY is not supported by this client.'))
+      // No row has been taken or will be, so this is an error of the statement, not an unknown outcome.
+      job.refuse(this.#failure({ kind: 'server', code: 'COPY_UNSUPPORTED', sent: true }, 'COPY is not supported by this client.'))
       return
     }
     if (job.prepares) this.#statements.set(job.strings[0], 'ready')

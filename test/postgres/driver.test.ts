@@ -194,6 +194,23 @@ await t.test('a server that does not answer: the client ends the connection at t
   t.strictSame([a.dead, b.dead, c.dead], [true, true, false])
 })
 
+await t.test('a blocked event loop ends no statement that the server has answered', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { statementTimeoutMs: 200 })
+  const held = await Promise.all(Array.from({ length: 5 }, async () => await pool.acquire()))
+  const answers = held.map(async (connection) => await connection.query(statement('select pg_sleep(0.05)')))
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  const blockedUntilMs = performance.now() + 1_500
+  while (performance.now() < blockedUntilMs);
+  t.equal((await Promise.all(answers)).length, 5)
+})
+
+await t.test('nothing is asked of the server at connect but the greeting', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { applicationName: 'quiet' })
+  const connection = await pool.acquire()
+  t.match(await database.exec("select query from pg_stat_activity where application_name = 'quiet'"), [{ query: 'select pg_is_in_recovery(), inet_server_addr(), inet_server_port()' }], 'no look at types')
+  pool.release(connection)
+})
+
 await t.test('a reset in the middle of an answer rejects the statement', async (t) => {
   const link = await Link.open({ from: 'here', to: 'there', purpose: 'database', target: host })
   t.teardown(() => link.close())
@@ -285,7 +302,7 @@ await t.test('COPY is refused, and does not leave a connection that waits for da
   const pool = openPool(t, database.primaryUrl, { max: 1 })
   for (const text of ['copy note from stdin', 'copy note to stdout']) {
     const connection = await pool.acquire()
-    t.match(await failureOf(connection.query(statement(text))), { code: 'COPY_UNSUPPORTED' }, text)
+    t.match(await failureOf(connection.query(statement(text))), { kind: 'server', code: 'COPY_UNSUPPORTED' }, text)
     pool.release(connection)
   }
   const next = await pool.acquire()
