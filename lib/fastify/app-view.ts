@@ -5,6 +5,7 @@ import type { Breaker, FenceReason, Role, TargetFacts } from '../core/server-fac
 import type { DatabaseClient } from '../postgres/client.ts'
 import type { ServersFacts } from '../postgres/servers.ts'
 import type { CounterSnapshot } from './counters.ts'
+import { makeTargetSql, type TargetSql } from './target-sql.ts'
 import { MAIN_NAME, type Family, type Registration } from './registration.ts'
 
 export interface EndpointHealth {
@@ -35,6 +36,8 @@ export interface AppView {
   /** Bytes of log that the local server has not replayed; 0 where it is the primary, undefined where it is not known. */
   lag (name?: string): number | undefined
   counters (name?: string): CounterSnapshot
+  /** Runs a statement on one of the two servers: ``sql('local')`select now()` ``. Nothing is routed or replayed. */
+  sql (which: 'local' | 'primary', name?: string): TargetSql
 }
 
 const endpointHealth = (facts: TargetFacts): EndpointHealth => ({ role: facts.role, up: facts.up, breaker: facts.breaker, fenced: facts.fenced })
@@ -85,5 +88,9 @@ export class MultiRegionApp implements AppView {
 
   counters (name?: string): CounterSnapshot {
     return this.#registration(name).counters.snapshot()
+  }
+
+  sql (which: 'local' | 'primary', name?: string): TargetSql {
+    return makeTargetSql(this.#registration(name).servers[which])
   }
 }

@@ -3,6 +3,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import t from 'tap'
+import { sql } from '../../lib/index.ts'
 import { kContext } from '../../lib/fastify/request-context.ts'
 import { startApp } from './app-in-regions.ts'
 
@@ -73,6 +74,10 @@ await t.test('health, lag and counters', async (t) => {
   t.match({ region: app.apps.iad.multiRegion.region, primaryRegion: app.apps.iad.multiRegion.primaryRegion }, { region: 'iad', primaryRegion: 'fra' })
   await app.ask('iad', 'GET', '/x')
   t.equal(app.apps.iad.multiRegion.counters().statements.local, 1)
+  const recovery = await Promise.all((['local', 'primary'] as const).map((which) => app.apps.iad.multiRegion.sql(which)<{ standby: boolean }>`select pg_is_in_recovery() as standby, ${1}::int as one`))
+  t.same(recovery, [[{ standby: true, one: 1 }], [{ standby: false, one: 1 }]])
+  t.same(await app.apps.iad.multiRegion.sql('local')(sql`select 2 as two`), [{ two: 2 }])
+  await t.rejects(app.apps.iad.multiRegion.sql('local')`insert into note (text) values ('x')`, { code: 'P2010', meta: { dbCode: '25006' } })
   t.throws(() => app.apps.iad.multiRegion.health('nothing'), /known are db/)
 })
 
