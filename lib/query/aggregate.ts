@@ -19,8 +19,8 @@ const aggregates: readonly Aggregate[] = ['_count', '_avg', '_sum', '_min', '_ma
 const isAggregate = (name: string): name is Aggregate => (aggregates as readonly string[]).includes(name)
 
 const numeric = new Set<ResolvedColumn['kind']>(['int', 'bigint', 'float', 'decimal'])
-// Those for which PostgreSQL has min() and max().
-const ordered = new Set<ResolvedColumn['kind']>(['int', 'bigint', 'float', 'decimal', 'text', 'date', 'time', 'timestamp', 'enum'])
+// For which types there is a min() and a max() depends on the server's version; its refusal is P2039. The types offer those that every version has.
+const ordered = new Set<ResolvedColumn['kind']>(['int', 'bigint', 'float', 'decimal', 'text', 'uuid', 'bool', 'bytes', 'date', 'time', 'timestamp', 'enum', 'other'])
 
 interface Item {
   readonly group: Aggregate | undefined

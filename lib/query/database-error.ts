@@ -36,12 +36,15 @@ function codeOf (sqlState: string): string {
 /** PostgreSQL 18 tells ON DELETE RESTRICT apart (23001); `catch` blocks know one code for a key that is in use. */
 const callersCode = (sqlState: string): string => sqlState === '23001' ? '23503' : sqlState
 
-const keyDetail = /\(([^()]+)\)\s*=/
+// `Key (a, b)=(1, 2) already exists.`, in whatever language: the parentheses are the same in all.
+const keyDetail = /\((.+?)\)=\(/s
 
 /** The fields of the constraint: its columns as `detail` names them, in the model's words where it knows them. */
 function constraintFields (model: ResolvedModel | undefined, failure: DriverFailure): string[] | undefined {
   const columns = failure.column ?? (failure.detail === undefined ? undefined : keyDetail.exec(failure.detail)?.[1])
   if (columns === undefined) return undefined
+  // An index on an expression has no columns to name.
+  if (failure.column === undefined && columns.includes('(')) return [columns]
   return columns.split(',').map((part) => {
     const name = part.trim().replace(/^"(.*)"$/, '$1').replaceAll('""', '"')
     return model?.columnsByDatabaseName.get(name)?.name ?? name

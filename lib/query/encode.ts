@@ -3,7 +3,7 @@
 // whose error has a code that callers know. Nothing is cut, rounded or replaced silently.
 
 import { Decimal } from 'decimal.js'
-import { QueryInvalidError } from '../core/errors.ts'
+import { KnownRequestError, QueryInvalidError } from '../core/errors.ts'
 import type { ColumnDefinition } from '../schema/definition.ts'
 
 export type Path = readonly (string | number)[]
@@ -30,8 +30,9 @@ const int8Bound = 2 ** 63
 /** A whole number in text. PostgreSQL checks the range of the column's own type (22003). */
 function wholeNumber (value: number): string | undefined {
   if (Number.isSafeInteger(value)) return value === 0 ? '0' : String(value)
-  if (Number.isInteger(value) && Math.abs(value) <= int8Bound) return BigInt(value).toString()
-  return undefined
+  if (!Number.isInteger(value)) return undefined
+  if (Math.abs(value) > int8Bound) throw new KnownRequestError('A number used in the query does not fit into a 64 bit signed integer.', { code: 'P2033' })
+  return BigInt(value).toString()
 }
 
 export const encodeInt: Encode = (value, path) => {

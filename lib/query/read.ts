@@ -16,7 +16,7 @@ import type { QueryResult } from './statement.ts'
 
 type FindMethod = 'findUnique' | 'findUniqueOrThrow' | 'findFirst' | 'findFirstOrThrow' | 'findMany'
 
-const uniqueArguments = ['where', 'select', 'include', 'omit', 'relationLoadStrategy']
+const uniqueArguments = ['where', 'select', 'include', 'omit']
 const manyArguments = [...uniqueArguments, 'orderBy', 'cursor', 'take', 'skip', 'distinct']
 
 export function checkArguments (model: ResolvedModel, args: ArgumentTree, allowed: readonly string[]): void {

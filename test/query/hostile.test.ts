@@ -126,7 +126,7 @@ await t.test('lists may be long, alternatives may not', async (t) => {
 
 await t.test('values that a column cannot hold are refused with their path', async (t) => {
   const refused: [string, string, unknown][] = [
-    ['User', 'karma', 1.5], ['User', 'karma', NaN], ['User', 'karma', Infinity], ['User', 'karma', '1'], ['User', 'karma', 1n], ['User', 'karma', true], ['User', 'karma', 1e300],
+    ['User', 'karma', 1.5], ['User', 'karma', NaN], ['User', 'karma', Infinity], ['User', 'karma', '1'], ['User', 'karma', 1n], ['User', 'karma', true],
     ['User', 'name', 1], ['User', 'name', 'half \ud800 pair'], ['User', 'name', Symbol('x')], ['User', 'name', () => 'x'], ['User', 'name', []],
     ['User', 'balance', NaN], ['User', 'balance', 'ten'], ['User', 'balance', '1; drop table users'], ['User', 'balance', 1n], ['User', 'balance', { d: [1], e: 0, s: 1, toFixed: () => '1); drop' }],
     ['User', 'createdAt', new Date(NaN)], ['User', 'createdAt', '2024-01-01'], ['User', 'createdAt', 1700000000000], ['User', 'birthDate', '2024-02-30T00:00:00Z'],
@@ -136,6 +136,10 @@ await t.test('values that a column cannot hold are refused with their path', asy
   for (const [model, field, value] of refused) {
     t.throws(() => compile(model, 'findMany', { where: { [field]: value } }), { name: 'QueryInvalidError', path: ['where', field] }, `${field} ${String(value)}`)
   }
+})
+
+await t.test('a whole number beyond 64 bits has a code of its own', async (t) => {
+  t.throws(() => compile('User', 'findMany', { where: { karma: 1e300 } }), { name: 'KnownRequestError', code: 'P2033' })
 })
 
 await t.test('shapes without end neither grow the cache nor its keys', async (t) => {
