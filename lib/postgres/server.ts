@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly limits: BreakerLimits
   readonly nowMs: () => number
   readonly random: () => number
+  /** Never the same number twice, for all servers that a target may lead to: an epoch of one is no other's. */
+  readonly nextEpoch: () => number
   readonly onChange: (server: Server) => void
 }
 
@@ -74,11 +76,12 @@ export class Server {
   readonly #retired = new Map<Pool, Promise<void>>()
   #lastAddress: string | undefined
   #snapshot = nothingKnown
-  #epoch = 0
+  #epoch: number
   #closing: Promise<void> | undefined
 
   constructor (options: ServerOptions) {
     this.#options = options
+    this.#epoch = options.nextEpoch()
     this.#endpoint = options.endpoint
     this.#choice = new AddressChoice(options.endpoint, { resolve: options.resolve, first: options.address })
     this.#pool = this.#makePool()
@@ -144,7 +147,7 @@ export class Server {
     const { pool } = this.#options
     return new Pool({
       ...pool,
-      onEpoch: () => { this.#epoch++ },
+      onEpoch: () => { this.#raiseEpoch() },
       open: async (parts) => {
         const session = await this.#open(parts)
         this.#compareMember(session)
@@ -167,8 +170,8 @@ export class Server {
   }
 
   async #openForMonitor (): Promise<Session> {
-    const session = await this.#open({ ...this.#monitorParts, onDead: () => { this.#epoch++ } }, LOOK_TIMEOUT_MS)
-    this.#epoch++
+    const session = await this.#open({ ...this.#monitorParts, onDead: () => { this.#raiseEpoch() } }, LOOK_TIMEOUT_MS)
+    this.#raiseEpoch()
     // The monitor and the pool look at one address, or a position would be believed of the wrong server.
     const address = this.#choice.chosen?.at
     if (this.#lastAddress !== undefined && this.#lastAddress !== address) this.#replacePool()
@@ -231,8 +234,13 @@ export class Server {
     this.#options.onChange(this)
   }
 
+  #raiseEpoch (): void {
+    this.#epoch = this.#options.nextEpoch()
+  }
+
   #replacePool (): void {
     const old = this.#pool
+    this.#raiseEpoch()
     this.#pool = this.#makePool()
     // What runs there may end as its deadline allows; whoever waits there waits here from now on.
     this.#retired.set(old, old.close(this.#options.statementTimeoutMs, this.#pool).finally(() => { this.#retired.delete(old) }))

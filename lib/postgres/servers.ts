@@ -15,6 +15,7 @@ import type { TargetFacts } from '../core/server-facts.ts'
 import { decideRoles, type RoleDecision, type RoleView } from '../core/server-roles.ts'
 import type { Resolve } from './address.ts'
 import { startUpWarnings } from './boot-warnings.ts'
+import { LsnWaiter } from './lsn-waiter.ts'
 import { pickPrimary, searchPrimary, type Rejected } from './primary-search.ts'
 import { Server, type ServerOptions } from './server.ts'
 import { Target } from './target.ts'
@@ -51,6 +52,8 @@ export interface ServersParts {
 export class Servers {
   readonly local: Target
   readonly primary: Target
+  /** Waits until the local server has applied a position. */
+  readonly waiter: LsnWaiter
   /** Replaced on change; one field read. */
   facts: ServersFacts
   readonly #options: ServersOptions
@@ -64,6 +67,7 @@ export class Servers {
   #roles: RoleDecision | undefined
   #confirming: 'no' | 'looking' | 'confirmed' = 'no'
   #searching: Promise<void> | undefined
+  #epochs = 0
   #searchedAtMs = Number.NEGATIVE_INFINITY
   #closing: Promise<void> | undefined
 
@@ -76,6 +80,7 @@ export class Servers {
     this.#localServer = replica === undefined ? this.#primaryServer : this.#makeServer({ endpoint: replica }, options.pool.max)
     this.local = new Target('local', this.#localServer)
     this.primary = new Target('primary', this.#primaryServer)
+    this.waiter = new LsnWaiter(this.local, () => performance.now())
     this.facts = Object.freeze({ local: this.local.facts, primary: this.primary.facts, shared: false, writeTo: 'none', splitBrain: 'none' } as const)
   }
 
@@ -119,6 +124,7 @@ export class Servers {
 
   async #close (timeoutMs: number): Promise<void> {
     this.#listeners.clear()
+    this.waiter.close()
     await Promise.all([this.#localServer.close(timeoutMs), this.#primaryServer.close(timeoutMs)])
   }
 
@@ -165,6 +171,7 @@ export class Servers {
       limits: { failures: health.failures, cooldownMs: health.cooldownMs },
       nowMs: () => performance.now(),
       random: Math.random,
+      nextEpoch: () => ++this.#epochs,
       onChange: () => { this.#changed() },
     })
   }
@@ -187,6 +194,7 @@ export class Servers {
     this.facts = Object.freeze({ local: this.local.facts, primary: this.primary.facts, shared: roles.shared, writeTo: roles.writeTo, splitBrain: roles.splitBrain })
     this.#logChanges(before)
     if (this.#misses()) this.#search()
+    this.waiter.factsChanged()
     for (const listener of this.#listeners) listener(this.facts)
   }
 
