@@ -30,12 +30,22 @@ export interface SeededSession {
   restore (): Promise<void>
 }
 
-export async function openSeededSession (t: Tap): Promise<SeededSession> {
+export interface Seed {
+  readonly schema: object
+  /** Makes the tables. */
+  readonly tables: string
+  readonly rows: string
+}
+
+const corpus = (): Seed => ({ schema, tables: read('schema.sql'), rows: read('seed.sql') })
+
+/** By default with the corpus's tables and rows. */
+export async function openSeededSession (t: Tap, seed: Seed = corpus()): Promise<SeededSession> {
   const database = await createTestDatabase(t)
   const session = await openCorpusSession(database.primaryUrl)
   t.teardown(() => { session.destroy() })
-  await session.simple(`${read('schema.sql')}\n${read('seed.sql')}`)
-  const tables = (await session.simple("select string_agg(quote_ident(tablename), ', ') from pg_tables where schemaname = 'public'")).rows[0]?.[0]
+  await session.simple(`${seed.tables}\n${seed.rows}`)
+  const tables = (await session.simple("select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables where schemaname not in ('pg_catalog', 'information_schema')")).rows[0]?.[0]
   let texts: string[] = []
   let roundTrips = 0
   const counting = {
@@ -52,7 +62,7 @@ export async function openSeededSession (t: Tap): Promise<SeededSession> {
     simple: (text: string) => session.simple(text),
   } as unknown as Session // the part of a session that the runner uses
   const context = corpusContext()
-  const runner = new CorpusRunner(counting, schema, context)
+  const runner = new CorpusRunner(counting, seed.schema, context)
   const run: SeededSession['run'] = (model, method, args) => runner.run({ model, method, args })
   return {
     url: database.primaryUrl,
@@ -65,6 +75,6 @@ export async function openSeededSession (t: Tap): Promise<SeededSession> {
       const result = await run(model, method, args)
       return { result, sent: { texts, roundTrips } }
     },
-    restore: async () => { await session.simple(`truncate ${tables} restart identity cascade;\n${read('seed.sql')}`) },
+    restore: async () => { await session.simple(`truncate ${tables} restart identity cascade;\n${seed.rows}`) },
   }
 }
