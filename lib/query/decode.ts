@@ -118,17 +118,16 @@ const numberText = (value: string | null): number | null => value === null ? nul
 
 const plain = (column: Sql): Sql => column
 const asText = (column: Sql): Sql => sql`${column}::text`
-const asTexts = (column: Sql): Sql => sql`${column}::text[]`
+// A type may have a cast to text that is not its output (inet appends /32), or one to json (hstore): format() takes the output.
+const asOutput = (column: Sql): Sql => sql`case when ${column} is null then null else format('%s', ${column}) end`
 const asBase64 = (column: Sql): Sql => sql`encode(${column}, 'base64')`
 
 export function codecOf (column: ColumnDefinition, _cast: Sql): Codec {
   const element = elementOf(column)
   if (column.list) {
-    return {
-      text: (text) => text === null ? [] : parseArray(text, element),
-      json: (value) => Array.isArray(value) ? value.map((item) => item === null ? null : element(String(item))) : [],
-      jsonExpression: asTexts,
-    }
+    const list = (text: string | null): unknown => text === null ? [] : parseArray(text, element)
+    // The text of an array is its output, whatever its elements are.
+    return { text: list, json: list as (value: unknown) => unknown, jsonExpression: asText }
   }
   const text = element === same ? undefined : column.kind === 'int' || column.kind === 'float' ? numberText : (value: string | null): unknown => value === null ? null : element(value)
   switch (column.kind) {
@@ -141,7 +140,8 @@ export function codecOf (column: ColumnDefinition, _cast: Sql): Codec {
       return element === same
         ? { text, json: undefined, jsonExpression: plain }
         : { text, json: (value) => value === null ? null : element(value as string), jsonExpression: plain }
-    case 'bigint': case 'decimal': case 'date': case 'time': case 'timestamp': case 'other':
+    case 'other': return { text, json: undefined, jsonExpression: asOutput }
+    case 'bigint': case 'decimal': case 'date': case 'time': case 'timestamp':
       return { text, json: (value) => value === null ? null : element(value as string), jsonExpression: asText }
   }
 }

@@ -53,6 +53,11 @@ export class CorpusRunner {
     return this.#carryOut(this.#compile(operation), true)
   }
 
+  /** With arguments as they are, not in the corpus's notation. */
+  async runPlain (model: string, method: string, args: unknown): Promise<unknown> {
+    return this.#carryOut(compileOperation(this.#schema, model, method as Method, args, this.#context), true)
+  }
+
   #compile (operation: CorpusOperation): CompiledOperation {
     const args = untag(operation.args)
     if (operation.model !== null && operation.model !== undefined) {

@@ -86,6 +86,18 @@ await t.test('ten thousand rows are one statement with a parameter for each colu
   t.same(await database.run('Post', 'findUnique', { where: { slug: 'bulk-4' }, select: { title: true, content: true } }), { title: 'a,"b\\', content: '{}' })
 })
 
+await t.test('a nested create of many rows takes a parameter for each column, not for each value', async (t) => {
+  const database = await openSeededSession(t)
+  const data = (count: number): object => ({ data: { email: `n${count}`, posts: { create: posts(count).map((post, i) => ({ ...post, slug: `${count}-${i}`, ...(i % 2 === 0 ? { content: `c${i}` } : {}) })) } }, select: { posts: { select: { title: true, content: true, published: true }, orderBy: { id: 'asc' } } } })
+  const few = await database.sent('User', 'create', data(50))
+  const many = await database.sent('User', 'create', data(51))
+  t.match(few.sent.texts[0], /values \(0, /)
+  t.match(many.sent.texts[0], /unnest\(\$\d+::text\[\]/)
+  t.same((many.result as { posts: unknown[] }).posts.slice(0, 50), (few.result as { posts: unknown[] }).posts, 'with the same rows')
+  const { posts: created } = await database.run('User', 'create', { data: { email: 'm', followers: { create: Array.from({ length: 60 }, (_, i) => ({ email: `f${i}`, ...(i === 7 ? { id: 900 } : {}) })) }, posts: { create: posts(60).map((post, i) => ({ ...post, id: 1000 + i })) } }, select: { posts: true, followers: true } }) as { posts: unknown[], followers: unknown[] }
+  t.equal(created.length, 60)
+})
+
 await t.test('rows come back in the order in which they were given, though the server fills in only some ids', async (t) => {
   const database = await openSeededSession(t)
   const data = [{ name: 'a' }, { id: 500, name: 'b' }, { name: 'c' }, { id: 501, name: 'd' }]
