@@ -12,7 +12,7 @@ import { KnownRequestError } from '../core/errors.ts'
 import { isUpdateWrapper, Leaf, type Argument, type ArgumentTree } from './shape.ts'
 import { integerSql, joinSql, sql, type Sql } from './sql-text.ts'
 import { checkKeys, invalid, isTree, itemsOf, parseCreate, parseUpdate, touched, treeOf, type Assignment, type CreateData, type NestedWrite, type Path, type UpdateData } from './write-data.ts'
-import { rowsOf } from './write-rows.ts'
+import { rowsOf, rowsOfCells } from './write-rows.ts'
 import { anyOf, filterCondition, filterTables, needKey, needLink, notOf, related, relatedTables, sameRow, uniqueCondition, type Condition, type Link, type Steps } from './write-step.ts'
 import { keyOf, type CheckError, type Guard, type Node, type Tables } from './write-program.ts'
 import type { SqlBuilder } from './fragment.ts'
@@ -34,6 +34,9 @@ interface Related {
 }
 
 const noGuards: readonly Guard[] = []
+
+// Beyond this, a parameter for each value costs more than a plan that is made anew: rows go as one array a column.
+const maxRowsAsParameters = 50
 
 export class NestedWriter {
   readonly #steps: Steps
@@ -139,6 +142,7 @@ export class NestedWriter {
 
   #action (parent: Parent, write: NestedWrite, late: (() => void)[]): void {
     const { relation, argument, path } = write
+    if (!relation.toMany) single(argument, path)
     switch (write.action) {
       case 'create': return this.#nestedCreate(parent, relation, itemsOf(argument, path), late)
       case 'createMany': return this.#nestedCreateMany(parent, relation, argument, path)
@@ -172,11 +176,15 @@ export class NestedWriter {
 
   #nestedCreate (parent: Parent, relation: ResolvedRelation, items: readonly { item: Argument, path: Path }[], late: (() => void)[]): void {
     const { target } = relation
-    if (!relation.toMany && items.length !== 1) throw invalid(`\`${relation.name}\` is one record`, items[0]?.path ?? [])
     const rows = items.map(({ item, path }) => parseCreate(target, item, { path, inverse: relation.inverse, kind: 'one' }))
     if (!relation.toMany && relation.key === 'foreign' && parent.kind === 'existing') this.#releaseChild(parent, relation, undefined, parent.guards)
     const options = { links: this.#links(relation, parent.node), guards: parent.guards }
     if (rows.length > 1 && rows.every(({ nested }) => nested.length === 0)) {
+      if (rows.length > maxRowsAsParameters) {
+        this.usesValues = true
+        for (const group of rowsOfCells(target, rows.map(({ cells }) => cells), this.#steps.sources)) this.#attach(parent, relation, this.#steps.insertArrays(target, { ...options, ...group, onConflict: 'fail' }))
+        return
+      }
       for (const made of this.#steps.insertAll(target, { ...options, rows: rows.map(({ cells }) => cells), onConflict: 'fail' })) this.#attach(parent, relation, made)
       return
     }

@@ -6,6 +6,7 @@ import { QueryInvalidError } from '../core/errors.ts'
 import { hasClientDefault, hasServerDefault, operationDefaults, type DefaultSource } from './default.ts'
 import { AnyNull, DbNull, JsonNull } from './json-null.ts'
 import type { ResolvedColumn, ResolvedModel, ResolvedRelation } from './model.ts'
+import type { Cell, Value } from './write-data.ts'
 
 export interface RowGroup {
   readonly columns: readonly ResolvedColumn[]
@@ -23,21 +24,16 @@ export interface RowGroup {
  */
 export function rowsOf (model: ResolvedModel, rows: unknown, options: { path: Path, inverse?: ResolvedRelation | undefined, sources: DefaultSource }): RowGroup[] {
   const { path, inverse, sources } = options
+  const groups = new RowGroups()
   if (!Array.isArray(rows)) throw new QueryInvalidError('Expected a list of records', { path, received: typeName(rows) })
   const owned = inverse?.key === 'local' ? inverse.pairs.map(({ local }) => local) : []
   const { columns } = model
   const defaults = operationDefaults(sources)
-  const groups = new Map<string, { used: Set<ResolvedColumn>, rows: Map<ResolvedColumn, string | null>[], positions: number[] }>()
   for (let i = 0; i < rows.length; i++) {
     const at = [...path, i]
     const given = readRow(model, rows[i], owned, at)
-    let key = ''
     for (const column of columns) {
-      if (owned.includes(column)) continue
-      if (given.has(column)) {
-        if (hasServerDefault(column)) key += `${column.name} `
-        continue
-      }
+      if (owned.includes(column) || given.has(column)) continue
       if (hasClientDefault(column)) {
         const made = defaults.of(column)
         if (made !== undefined) given.set(column, made)
@@ -45,16 +41,54 @@ export function rowsOf (model: ResolvedModel, rows: unknown, options: { path: Pa
         throw new QueryInvalidError(`\`${column.name}\` is missing`, { path: [...at, column.name] })
       }
     }
-    let group = groups.get(key)
-    if (group === undefined) groups.set(key, group = { used: new Set(), rows: [], positions: [] })
-    for (const column of given.keys()) group.used.add(column)
-    group.rows.push(given)
-    group.positions.push(i)
+    groups.add(given, i)
   }
-  return [...groups.values()].map((group) => {
-    const used = columns.filter((column) => group.used.has(column))
-    return { columns: used, arrays: used.map((column) => arrayText(group.rows, column)), count: group.rows.length, positions: group.positions }
-  })
+  return groups.of(model)
+}
+
+/** The same for rows that were checked already; made from the values themselves. */
+export function rowsOfCells (model: ResolvedModel, rows: readonly (readonly Cell[])[], sources: DefaultSource): RowGroup[] {
+  const groups = new RowGroups()
+  const defaults = operationDefaults(sources)
+  const textOf = (column: ResolvedColumn, value: Value): string | null => {
+    switch (value.type) {
+      case 'leaf': return column.encode(value.leaf.value, value.path)
+      case 'element': return column.encode([value.leaf.value], value.path)
+      case 'null': return null
+      case 'json-null': return 'null'
+      case 'time': return defaults.time(column)
+      case 'default': return defaults.of(column) ?? null
+    }
+  }
+  rows.forEach((cells, i) => { groups.add(new Map(cells.map(({ column, value }) => [column, textOf(column, value)])), i) })
+  return groups.of(model)
+}
+
+type TextRow = ReadonlyMap<ResolvedColumn, string | null>
+
+class RowGroups {
+  readonly #groups = new Map<string, { readonly used: Set<ResolvedColumn>, readonly rows: TextRow[], readonly positions: number[] }>()
+
+  add (row: TextRow, position: number): void {
+    const given: string[] = []
+    for (const column of row.keys()) if (hasServerDefault(column)) given.push(column.name)
+    const key = given.sort().join(' ')
+    let group = this.#groups.get(key)
+    if (group === undefined) {
+      group = { used: new Set(), rows: [], positions: [] }
+      this.#groups.set(key, group)
+    }
+    for (const column of row.keys()) group.used.add(column)
+    group.rows.push(row)
+    group.positions.push(position)
+  }
+
+  of ({ columns }: ResolvedModel): RowGroup[] {
+    return [...this.#groups.values()].map(({ used, rows, positions }) => {
+      const given = columns.filter((column) => used.has(column))
+      return { columns: given, arrays: given.map((column) => arrayText(rows, column)), count: rows.length, positions }
+    })
+  }
 }
 
 function readRow (model: ResolvedModel, row: unknown, owned: readonly ResolvedColumn[], path: Path): Map<ResolvedColumn, string | null> {

@@ -184,6 +184,7 @@ await t.test('hostile data is refused before any SQL, with the path to it', asyn
     { name: 'a missing key three deep', op: ['User', 'create', { data: { email: 'x', posts: { create: [{ slug: 's', title: 't', comments: { create: [{}] } }] } } }], path: ['data', 'posts', 'create', 0, 'comments', 'create', 0, 'body'] },
     { name: 'a relation in a row of many', op: ['Post', 'createMany', { data: [{ slug: 's', title: 't', author: { connect: { id: 1 } } }] }], path: ['data', 0, 'author'] },
     { name: 'a list of relations returned by a write of many', op: ['User', 'createManyAndReturn', { data: [{ email: 'x' }], include: { posts: true } }], path: ['include', 'posts'] },
+    { name: 'a list for one related record', op: ['User', 'update', { where: { id: 1 }, data: { profile: { update: [{ bio: 'x' }] } } }], path: ['data', 'profile', 'update'] },
     { name: 'a negative limit', op: ['User', 'deleteMany', { limit: -1 }], path: ['limit'] },
     { name: 'a word for skipDuplicates', op: ['Tag', 'createMany', { data: [{ name: 'a' }], skipDuplicates: 'yes' }], path: ['skipDuplicates'] },
     { name: 'a null for a list', op: ['User', 'create', { data: { email: 'x', permissions: null } }], path: ['data', 'permissions'] },
