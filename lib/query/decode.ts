@@ -44,7 +44,7 @@ export function parseTimestamp (text: string): Date {
 const offsetPattern = /([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?$/
 
 function offsetMs (text: string, from: number): number {
-  if (text.length - from === 3 && text.endsWith('+00')) return 0
+  if (text.endsWith('+00') || text.endsWith('+00:00')) return 0
   const match = offsetPattern.exec(text.slice(from))
   if (match === null) return 0
   const seconds = Number(match[2]) * 3600 + Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0)
@@ -141,7 +141,10 @@ export function codecOf (column: ColumnDefinition, _cast: Sql): Codec {
         ? { text, json: undefined, jsonExpression: plain }
         : { text, json: (value) => value === null ? null : element(value as string), jsonExpression: plain }
     case 'other': return { text, json: undefined, jsonExpression: asOutput }
-    case 'bigint': case 'decimal': case 'date': case 'time': case 'timestamp':
+    // JSON has them as text by itself, in ISO 8601.
+    case 'date': case 'time': case 'timestamp':
+      return { text, json: (value) => value === null ? null : element(value as string), jsonExpression: plain }
+    case 'bigint': case 'decimal':
       return { text, json: (value) => value === null ? null : element(value as string), jsonExpression: asText }
   }
 }
