@@ -12,6 +12,8 @@ export interface Import {
   readonly own: boolean
   /** Erased by the compiler: nothing is loaded. */
   readonly typeOnly: boolean
+  /** `import()`: loaded when it is needed. */
+  readonly dynamic: boolean
 }
 
 export interface Source {
@@ -47,18 +49,18 @@ function readSource (path: string): Source {
   const text = readFileSync(join(lib, path), 'utf8')
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
   const imports: Import[] = []
-  const add = (specifier: string, typeOnly: boolean): void => {
+  const add = (specifier: string, how: { typeOnly: boolean, dynamic: boolean }): void => {
     const own = specifier.startsWith('.')
     const target = own ? relative(lib, resolve(lib, dirname(path), specifier)).split(sep).join('/') : specifier
-    imports.push({ target, own, typeOnly })
+    imports.push({ target, own, ...how })
   }
   let hasDefaultExport = false
   const visit = (node: ts.Node): void => {
-    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) add(node.moduleSpecifier.text, isTypeOnly(node))
-    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) add(node.argument.literal.text, true)
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) add(node.moduleSpecifier.text, { typeOnly: isTypeOnly(node), dynamic: false })
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) add(node.argument.literal.text, { typeOnly: true, dynamic: false })
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments
-      if (specifier !== undefined && ts.isStringLiteral(specifier)) add(specifier.text, false)
+      if (specifier !== undefined && ts.isStringLiteral(specifier)) add(specifier.text, { typeOnly: false, dynamic: true })
     }
     if (ts.isExportAssignment(node) || (ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((modifier) => modifier.kind === ts.SyntaxKind.DefaultKeyword))) hasDefaultExport = true
     ts.forEachChild(node, visit)
@@ -83,10 +85,10 @@ export function packageOf (specifier: string): string {
 }
 
 /** What loading `entry` loads: own files, and packages with the file that asks for them. */
-export function loadedBy (sources: readonly Source[], entry: string): { readonly files: ReadonlySet<string>, readonly packages: ReadonlyMap<string, string> } {
+export function loadedBy (sources: readonly Source[], entry: string): { readonly files: ReadonlySet<string>, readonly packages: ReadonlyMap<string, Import & { readonly from: string }> } {
   const byPath = new Map(sources.map((source) => [source.path, source]))
   const files = new Set<string>()
-  const packages = new Map<string, string>()
+  const packages = new Map<string, Import & { readonly from: string }>()
   const queue = [entry]
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (files.has(path)) continue
@@ -94,7 +96,7 @@ export function loadedBy (sources: readonly Source[], entry: string): { readonly
     for (const one of byPath.get(path)?.imports ?? []) {
       if (one.typeOnly) continue
       if (one.own) queue.push(one.target)
-      else packages.set(one.target, path)
+      else if (packages.get(one.target)?.dynamic !== false) packages.set(one.target, { ...one, from: path })
     }
   }
   return { files, packages }
