@@ -151,7 +151,7 @@ function toPrimary (facts: RouteFacts, decision: RouteDecision): RouteDecision {
 }
 
 /** Is this server on the position's history, or a later one that contains it? Unknown is no. */
-function mayReach (server: ServerView, position: Position): boolean {
+export function mayReach (server: ServerView, position: Position): boolean {
   if (position.system === undefined || server.system === undefined || position.system !== server.system) return false
   return position.timeline !== undefined && server.timeline !== undefined && server.timeline >= position.timeline
 }

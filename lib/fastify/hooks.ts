@@ -22,6 +22,7 @@ import type { Family, Registration } from './registration.ts'
 import { replayEarly } from './replay-gate.ts'
 import { contextOf } from './request-client.ts'
 import { kAnswering, kContext, kFinalised, kReply } from './request-context.ts'
+import type { RequestToken } from './request-token.ts'
 import { addServerTiming } from './server-timing.ts'
 import type { RouteSettings } from './route-settings.ts'
 
@@ -64,11 +65,16 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
 interface Arriving { readonly main: Registration, readonly done: () => void }
 
 function arrive (request: FastifyRequest, reply: FastifyReply, { main, done }: Arriving): void {
-  main.session?.arrive(request, (arrival) => {
-    if (arrival === 'primary' && replayEarly(contextOf(request), main, 'behind-token') === null) reply.send(null)
+  main.session?.arrive(request, reply, (arrival) => {
+    // Nobody reads the answer; it ends the request for whoever counts them.
+    if (arrival === 'gone') reply.code(CLIENT_GONE).send(null)
+    else if (arrival === 'primary' && replayEarly(contextOf(request), main, 'behind-token') === null) reply.send(null)
     else done()
   })
 }
+
+/** As proxies log it. */
+const CLIENT_GONE = 499
 
 /** Both `onSend` hooks; `stage` is what `kAnswering` becomes. */
 export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
@@ -82,16 +88,18 @@ export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
       return
     }
     const lead = family.main
-    if (lead === null) {
-      request[kAnswering] = stage
-      done()
-      return
-    }
-    if (lead.options.serverTiming && request[kAnswering] === 0) addServerTiming(request, reply, lead)
+    if (lead !== null && lead.options.serverTiming && request[kAnswering] === 0) addServerTiming(request, reply, lead)
     request[kAnswering] = stage
-    if (lead.session === null || stage !== lastStage(request, stage)) done()
-    else lead.session.depart(request, reply, done)
+    // A request that met no token and touched no database has no context, and nothing to say.
+    if (context === null || context.tokens.length === 0 || stage !== lastStage(request, stage)) done()
+    else depart(request, reply, { tokens: context.tokens, done })
   }
+}
+
+function depart (request: FastifyRequest, reply: FastifyReply, { tokens, done }: { readonly tokens: readonly RequestToken[], readonly done: () => void }): void {
+  let left = tokens.length
+  const one = (): void => { if (--left === 0) done() }
+  for (const token of tokens) token.owner.depart(request, reply, one)
 }
 
 /** The stage of the last of our hooks for this request. */

@@ -17,6 +17,8 @@ import { replayReply } from './reply-replay.ts'
 import { clientOf, contextOf } from './request-client.ts'
 import { kAnswering, kContext, kReply } from './request-context.ts'
 import { viewOf } from './request-view.ts'
+import { TokenConsistency } from './token-consistency.ts'
+import { makeSeal, type TokenSeal } from './token-seal.ts'
 
 async function register (fastify: FastifyInstance, input: PluginOptions): Promise<void> {
   const options = resolveOptions(input, process.env)
@@ -26,10 +28,11 @@ async function register (fastify: FastifyInstance, input: PluginOptions): Promis
   const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
   for (const warning of options.warnings) log.warn({ region: options.region }, warning)
 
+  const seal = options.token === undefined ? undefined : await makeSeal(fastify, options.token)
   const servers = await openServers(options, { log })
   // From here on something is open: whatever fails must close it.
   try {
-    wire(fastify, options, servers)
+    wire(fastify, options, { servers, seal })
   } catch (error) {
     await servers.close(options.closeTimeoutMs)
     throw error
@@ -44,15 +47,21 @@ function checkPluginTimeout (fastify: FastifyInstance, options: ResolvedOptions)
 
 const isTaken = (fastify: FastifyInstance, name: string): boolean => fastify.hasDecorator(name) || fastify.hasRequestDecorator(name)
 
-function wire (fastify: FastifyInstance, options: ResolvedOptions, servers: Servers): void {
+function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal }: { readonly servers: Servers, readonly seal: (() => TokenSeal) | undefined }): void {
   const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
-  const registration = new Registration({
+  const registration: Registration = new Registration({
     options,
     servers,
-    factory: makeClient(servers, options),
+    factory: makeClient(servers, { ...options, openToken: (sealed) => registration.session?.open(sealed) }),
     log,
     hints: options.hints ? new Hints(log) : null,
   })
+  if (options.token !== undefined && seal !== undefined) {
+    const session = new TokenConsistency(registration, options.token)
+    registration.session = session
+    // The app's own session may be registered behind us.
+    fastify.addHook('onReady', async () => { session.ready(seal()) })
+  }
   const family = join(fastify, registration)
   decorate(fastify, registration)
   if (family.main === registration) addRule(fastify, registration)

@@ -42,9 +42,10 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
     state: context.state,
     gate: new RequestGate(context, registration),
     floor: floorOf(context, registration),
-    stamps: session !== null,
+    stamps: session?.wantsPositions ?? false,
+    waitMs: session?.waitMs(request) ?? 0,
     whenPrimaryIsDown: settings.whenPrimaryIsDown,
-    rawWrites: context.hop.type === 'valid' || deriveIntent(settings.intent, request.method).type === 'write' ? 'always' : 'by-command',
+    rawWrites: cameToWrite(context) || deriveIntent(settings.intent, request.method).type === 'write' ? 'always' : 'by-command',
     priority: context.hop.type === 'valid' ? context.hop.priority : 'native',
     statementTimeoutMs: settings.statementTimeoutMs,
     onRouted: (operation) => { routed(context, registration, operation) },
@@ -52,13 +53,16 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
   return session === null ? scope : { ...scope, onCommit: (commit) => { session.committed(request, commit) } }
 }
 
+/** Was it replayed for a write, as far as its marker tells? One that came because its replica is behind or down only reads. */
+function cameToWrite ({ hop }: RequestContext): boolean {
+  return hop.type === 'valid' && hop.priority === 'native'
+}
+
 function floorOf (context: RequestContext, registration: Registration): Floor {
-  if (context.settings.consistency === 'strong') {
-    const floor = new Floor('primary')
-    floor.raiseToPrimary()
-    return floor
-  }
-  return registration.session?.floor(context.request) ?? new Floor('primary')
+  const floor = registration.session?.floor(context.request) ?? new Floor('primary')
+  if (context.settings.consistency === 'strong') floor.raiseToPrimary()
+  context.floors.push(floor)
+  return floor
 }
 
 function routed (context: RequestContext, registration: Registration, operation: RoutedOperation): void {

@@ -8,9 +8,11 @@ import { readHopMarker, type HopMarker } from '../core/replay-header.ts'
 import type { ReplayAnswer, ReplayOrigin } from '../core/replay-transport.ts'
 import { RequestState } from '../core/request-state.ts'
 import type { DatabaseClient } from '../postgres/client.ts'
+import type { Floor } from '../postgres/floor.ts'
 import type { RoutedOperation } from '../postgres/scope.ts'
 import type { Family, Registration } from './registration.ts'
 import type { MultiRegionRequest } from './request-view.ts'
+import type { RequestToken } from './request-token.ts'
 import type { RouteSettings } from './route-settings.ts'
 
 /** The request's context, or null. */
@@ -47,6 +49,10 @@ export class RequestContext {
   /** Registrations that this request has a client of, and those clients: two lists, since there are one or two. */
   readonly owners: Registration[]
   readonly clients: DatabaseClient[]
+  /** The session's token, for each registration that has one and was asked. */
+  readonly tokens: RequestToken[]
+  /** Those of the clients, to be raised by a write that another client makes. */
+  readonly floors: Floor[]
   /** What the proxy is told instead of the handler's answer. */
   answer: ReplayAnswer | null
   replayReason: ReplayReason | null
@@ -68,6 +74,8 @@ export class RequestContext {
     this.state = new RequestState()
     this.owners = []
     this.clients = []
+    this.tokens = []
+    this.floors = []
     this.answer = null
     this.replayReason = null
     this.stayReason = null

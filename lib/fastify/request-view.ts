@@ -27,8 +27,14 @@ export interface RequestView {
   /** Would `reply.replay()` be possible now? */
   readonly replayable: boolean
   readonly decision: RequestDecision
-  /** Another client has written within this request: it is not replayed any more, and its reads go where the write went. */
+  /** The session's token as it is now, for whoever continues the session's work (`db.$withToken(token)`); null where there is none. */
+  readonly token: string | null
+  /** Another client has written within this request, and that is over: the request is not replayed any more, its reads go to the primary, and its answer carries a token. */
   markWritten (): void
+  /** The writes so far pin nobody: the answer carries no token because of them. What the session had before stays. */
+  forget (): void
+  /** Headers that hand the session's token on to another service; empty where there is none. */
+  tokenHeaders (): Record<string, string>
 }
 
 export class MultiRegionRequest implements RequestView {
@@ -61,9 +67,18 @@ export class MultiRegionRequest implements RequestView {
   }
 
   markWritten (): void {
-    const { state, lead } = this.#context
+    const { state, lead, floors, request } = this.#context
     state.markWritten(lead?.servers.facts.local.writable === true ? 'local' : 'primary')
+    for (const floor of floors) floor.raise(undefined)
+    lead?.session?.floor(request).raise(undefined)
+    lead?.session?.marked(request)
   }
+
+  get token (): string | null { return this.#context.lead?.session?.token(this.#context.request) ?? null }
+
+  forget (): void { this.#context.lead?.session?.forget(this.#context.request) }
+
+  tokenHeaders (): Record<string, string> { return this.#context.lead?.session?.headers(this.#context.request) ?? {} }
 }
 
 export function viewOf (context: RequestContext): MultiRegionRequest {

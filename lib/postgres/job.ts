@@ -36,6 +36,8 @@ export interface Job<T> {
   readonly unit: 'statement' | 'array'
   /** Text of the first statement, for what is remembered by text. */
   readonly text: string
+  /** Can a look precede it in one transaction? Under repeatable read it could not: its snapshot would be older than the look. */
+  readonly pinnable: boolean
   /** Rejects with a DriverFailure, or with an error of the application after a rollback. */
   perform (run: JobRun): Promise<Performed<T>>
   readonly mapError: (failure: Error) => Error
@@ -61,6 +63,7 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
       access: compiled.access,
       unit: 'statement',
       text: work.statement.text,
+      pinnable: true,
       mapError: compiled.mapError,
       async perform (run) {
         run.commitSent = true // its own transaction: whatever is sent may have taken effect
@@ -82,6 +85,7 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
       access: compiled.access,
       unit: 'statement',
       text: work.statements[0]?.text ?? '',
+      pinnable: false,
       mapError: compiled.mapError,
       async perform (run) {
         const answer = await performBatch(run, work.statements, {})
@@ -92,6 +96,7 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
       access: compiled.access,
       unit: 'statement',
       text: '',
+      pinnable: false,
       mapError: compiled.mapError,
       perform: (run) => performSteps(run, {}, (transaction) => work.run(transaction)),
     }
@@ -99,6 +104,7 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
       access: 'read',
       unit: 'statement',
       text: '',
+      pinnable: false,
       mapError: compiled.mapError,
       perform: () => Promise.resolve({ preface: undefined, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, decode: () => work.value }),
     }
@@ -120,7 +126,7 @@ async function performPinned (run: JobRun, look: Statement, statement: Statement
   answerOf(settled[0])
   // Refused inside the transaction, the look takes the read with it: the caller sees a look that proves nothing.
   const looked = settled[1]
-  if (looked?.status === 'rejected') return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, result: { rows: [], command: '', count: 0 } as unknown as QueryResult }
+  if (looked?.status === 'rejected') return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, result: { rows: [], columns: [], command: '', count: 0 } }
   const result = answerOf(settled[2])
   return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [result.command], count: result.count, result }
 }
@@ -218,6 +224,7 @@ export function arrayJob (members: readonly ArrayMember[], begin: BeginOptions):
     access,
     unit: 'array',
     text: firstText(operations[0]),
+    pinnable: false,
     mapError: (failure) => (failed ?? operations[operations.length - 1])?.mapError(failure) ?? failure,
     async perform (run) {
       failed = undefined

@@ -8,20 +8,20 @@
 
 import { ClientClosedError, PrimaryMovedError } from '../core/errors.ts'
 import { DriverFailure } from '../core/driver-failure.ts'
-import { parseLsn } from '../core/lsn.ts'
 import { classify, type Verdict } from '../core/verdict.ts'
 import {
-  decideAfterFailure, decideRoute, hasReached,
+  decideAfterFailure, decideRoute,
   type Access, type CaptureReason, type FailureDecision, type ReplayFact, type RouteDecision, type ServerView, type Unit,
 } from '../core/route-decision.ts'
 import { anyFreshness, type Position } from '../core/freshness.ts'
 import type { Role, TargetFacts } from '../core/server-facts.ts'
-import type { CompiledOperation, Statement, Work } from '../query/statement.ts'
+import type { CompiledOperation, Work } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
 import { conflictError, raisedError, refusedError } from './failure.ts'
 import { operationJob, type Job, type JobRun, type Performed } from './job.ts'
 import { compileOf, type Executor, type Operation } from './operation.ts'
 import { pipeline, type Settled } from './pipeline.ts'
+import { isOneServer, lookKind, lookStatements, provesPosition, readPositionLook, type LookKind } from './position-look.ts'
 import type { SchemaReplays } from './schema-replays.ts'
 import type { Scope } from './scope.ts'
 import type { Servers } from './servers.ts'
@@ -55,9 +55,6 @@ export interface CallbackOptions extends BeginOptions {
   readonly retry: number
 }
 
-/** A standby's own position; a primary has none here (`pg_last_wal_replay_lsn` freezes at a promotion, so the role is asked with it). */
-const lookStatement: Statement = Object.freeze({ text: 'select pg_is_in_recovery(), pg_last_wal_replay_lsn()', params: [] })
-
 /** Command tags of raw SQL that is taken for a read on a primary. */
 const readingCommands: ReadonlySet<string> = new Set(['SELECT', 'SHOW', 'EXPLAIN', 'VALUES'])
 
@@ -74,6 +71,9 @@ interface Progress {
   reads: number
   conflicts: number
   look: 'untried' | 'behind'
+  /** A quick look was answered by another server than the monitor's. */
+  stranger: boolean
+  waited: boolean
   replay: 'unknown' | 'blocked'
   /** The local server has failed this operation. */
   withoutLocal: boolean
@@ -83,7 +83,7 @@ interface Progress {
   facts: 'good' | 'doubtful'
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -177,8 +177,7 @@ export class Router implements Executor {
       switch (decision.type) {
         case 'refuse': throw this.#refused(decision, progress)
         case 'replay': this.#replayOrGoOn(decision.reason, progress); break
-        // The waiter belongs to session consistency; without it a wait is an answer of "behind".
-        case 'wait': progress.look = 'behind'; break
+        case 'wait': await this.#wait(decision.position, progress); break
         case 'look':
         case 'local':
         case 'primary': {
@@ -194,9 +193,20 @@ export class Router implements Executor {
     }
   }
 
+  /** Holds no connection and no transaction meanwhile. */
+  async #wait (position: Position, progress: Progress): Promise<void> {
+    progress.waited = true
+    const outcome = await this.#shared.servers.waiter.wait(position, { timeoutMs: this.#scope.waitMs })
+    if (outcome === 'reached') progress.look = 'untried'
+  }
+
   async #attempt<T> (job: Job<T>, decision: Extract<RouteDecision, { type: 'local' | 'look' | 'primary' }>, progress: Progress): Promise<{ done: true, value: T } | { done: false }> {
     const { state, floor } = this.#scope
     const target = decision.type === 'primary' ? this.#shared.servers.primary : this.#shared.servers.local
+    if (decision.type === 'look' && !job.pinnable && !isOneServer(target.facts)) {
+      progress.look = 'behind'
+      return { done: false }
+    }
     const epoch = target.epoch
     const startedAtMs = this.#shared.nowMs()
     const connection = await this.#tryAcquire(target, undefined, (failure) => { this.#afterFailure(failure, { job, target, verdict: 'not-run', progress }) })
@@ -214,11 +224,13 @@ export class Router implements Executor {
       throw new PrimaryMovedError()
     }
 
+    const look = decision.type === 'look' ? (progress.stranger ? 'full' : lookKind(target.facts)) : undefined
     const unlocated = job.access !== 'write' && target.name === 'primary' ? floor.unlocatedWrite : undefined
     const run: JobRun = {
       connection,
       deadlineMs: this.#scope.statementTimeoutMs,
-      preface: decision.type === 'look' ? lookStatement : unlocated === undefined ? undefined : positionStatement,
+      preface: look !== undefined ? lookStatements[look] : unlocated === undefined ? undefined : positionStatement,
+      pinned: look !== undefined && !isOneServer(target.facts),
       wantsPosition: mayWrite && this.#options.tracking === 'tracked' && this.#scope.stamps,
       commitSent: false,
     }
@@ -242,10 +254,7 @@ export class Router implements Executor {
     this.#release(target, connection, job.access)
     this.#routed(target.name, job.access, decision.reason, startedAtMs, false)
 
-    if (decision.type === 'look' && !this.#hasReached(target, performed.preface, decision.position)) {
-      progress.look = 'behind'
-      return { done: false }
-    }
+    if (decision.type === 'look' && !this.#proves(target, performed.preface, { position: decision.position, epoch, progress })) return { done: false }
     if (decision.reason === 'floor-reached' && target.epoch !== epoch) {
       // The position that proved it belongs to a run of the server that may have ended before the rows were read.
       return { done: false }
@@ -373,11 +382,11 @@ export class Router implements Executor {
       freshness,
       place: this.#scope.state.place,
       replay: this.#replayFact(progress),
-      local: progress?.withoutLocal === true ? withoutServer(local) : freshness.type === 'at-least' ? currentView(local, servers.local) : local,
+      local: progress?.withoutLocal === true ? withoutServer(local) : freshness.type === 'at-least' ? { ...local, appliedLsn: servers.waiter.appliedLsn } : local,
       primary,
       splitBrain: splitBrain === 'equal-timeline',
       look: progress?.look ?? 'untried',
-      wait: 'never',
+      wait: this.#scope.waitMs > 0 && progress?.waited !== true ? 'allowed' : 'never',
       whenPrimaryIsDown: this.#scope.whenPrimaryIsDown,
     })
     if (decision.type === 'primary' && decision.reason === 'behind-floor' && freshness.type === 'at-least' && isOtherHistory(primary, freshness.position)) floor.forgetPosition()
@@ -389,10 +398,15 @@ export class Router implements Executor {
     return decision.type === 'primary' && decision.reason !== 'replica-down' && connection.onStandby === true
   }
 
-  #hasReached (target: Target, look: Settled | undefined, position: Position): boolean {
-    const row = look?.status === 'fulfilled' ? look.value.rows[0] : undefined
-    if (row?.[0] !== 't' || typeof row[1] !== 'string') return false
-    return hasReached({ ...target.facts, appliedLsn: parseLsn(row[1]) }, position)
+  /** What a look says; `epoch` as it was before it was sent. */
+  #proves (target: Target, look: Settled | undefined, given: { readonly position: Position, readonly epoch: number, readonly progress: Progress }): boolean {
+    const looked = readPositionLook(look?.status === 'fulfilled' ? look.value : undefined, target.facts)
+    this.#shared.servers.waiter.observe(looked, given.epoch)
+    if (provesPosition(looked, given.position)) return true
+    if (looked.type === 'stranger' && !given.progress.stranger) given.progress.stranger = true
+    else given.progress.look = 'behind'
+    if (looked.type === 'promoted' || looked.type === 'stranger') lookAt(target)
+    return false
   }
 
   #locate (write: number, look: Settled | undefined, facts: TargetFacts): void {
@@ -451,7 +465,7 @@ export class Router implements Executor {
       switch (decision.type) {
         case 'refuse': throw this.#refused(decision, progress)
         case 'replay': this.#replayOrGoOn(decision.reason, progress); continue
-        case 'wait': progress.look = 'behind'; continue
+        case 'wait': await this.#wait(decision.position, progress); continue
         case 'look':
         case 'local':
         case 'primary': break
@@ -465,13 +479,17 @@ export class Router implements Executor {
       const connection = await this.#tryAcquire(target, options.maxWaitMs, (failure) => { this.#afterFailure(failure, { job: opening, target, verdict: 'not-run', progress }) })
       if (connection === undefined) continue
       if (decision.type === 'look' || decision.reason === 'floor-reached') {
+        // Before BEGIN: a look inside the transaction would hold the snapshot that it looks for.
+        const kind: LookKind = progress.stranger ? 'full' : lookKind(target.facts)
         const reached = decision.type === 'look'
-          // Before BEGIN: a look inside the transaction would hold the snapshot that it looks for.
-          ? this.#hasReached(target, (await pipeline(connection, [lookStatement], this.#scope.statementTimeoutMs))[0], decision.position)
+          ? isOneServer(target.facts)
+            ? this.#proves(target, (await pipeline(connection, [lookStatements[kind]], this.#scope.statementTimeoutMs))[0], { position: decision.position, epoch, progress })
+            // A pooler may send the transaction to another server than the look.
+            : false
           : target.epoch === epoch
         if (!reached) {
           target.release(connection)
-          if (decision.type === 'look') progress.look = 'behind'
+          if (decision.type === 'look' && !isOneServer(target.facts)) progress.look = 'behind'
           continue
         }
       }
@@ -622,11 +640,6 @@ function roleOf (connection: Connection, facts: TargetFacts): Role {
 
 function positionIn (performed: Performed<unknown>, facts: TargetFacts): Position | undefined {
   return positionOf(performed.position, facts, performed.synchronousCommit)
-}
-
-/** A sampled position counts in the epoch of its sample alone. */
-function currentView (facts: TargetFacts, target: Target): ServerView {
-  return facts.sampleEpoch === target.epoch ? facts : { ...facts, appliedLsn: undefined }
 }
 
 /** The server has failed this operation: for its next attempt it is as good as down. */

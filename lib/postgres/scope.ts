@@ -39,6 +39,8 @@ export interface Scope {
   readonly floor: Floor
   /** Does anybody want the log positions of commits? Only then are they read, in the write's own round trip. */
   readonly stamps: boolean
+  /** Milliseconds that a read may wait for the replica to pass the floor; 0: not at all. */
+  readonly waitMs: number
   /** What a read does that needs the primary while there is none. */
   readonly whenPrimaryIsDown: 'fail' | 'stale'
   /** On a writable server: does raw SQL count as a write by its command tag alone, or always (a request that is a write by method, intent or replay)? */

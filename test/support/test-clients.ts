@@ -58,6 +58,7 @@ export async function openClients (t: Teardown, options: ClientOptions): Promise
         },
         floor: new Floor('primary'),
         stamps: false,
+        waitMs: 0,
         whenPrimaryIsDown: 'fail',
         rawWrites: 'by-command',
         priority: 'native',
