@@ -138,7 +138,13 @@ export function compileGroupBy (compilation: Compilation): Plan {
   if (skip?.negative === true) refuseArgument('Expected a whole number that is not negative', skip, ['skip'])
   const reversed = take?.negative === true
   const keys = groupOrder(model, alias, by, args.get('orderBy'), reversed)
-  if (reversed && keys.length === 0) throw new QueryInvalidError('A negative `take` needs an `orderBy`', { path: ['take'] })
+  // A page without an order is in the order of the primary key, which groups seldom have.
+  if (keys.length === 0 && (take !== undefined || skip !== undefined)) {
+    for (const column of model.id?.columns ?? []) {
+      if (!by.includes(column)) throw notGrouped(model, column.name, 'orderBy')
+      keys.push(reversed ? sql`${alias}.${column.sql} desc` : sql`${alias}.${column.sql}`)
+    }
+  }
   const parts = [
     sql`select ${joinSql(items.map((item) => item.sql(alias)), ', ')} from ${model.table} as ${alias}`,
     condition === undefined ? emptySql : sql` where ${condition}`,
