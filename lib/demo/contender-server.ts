@@ -44,6 +44,10 @@ async function sign (db: RawClient, { body, query }: { body: Signing['Body'], qu
   return entry ?? {}
 }
 
+async function latest (db: RawClient): Promise<object[]> {
+  return await db.$queryRaw<object[]>`select id, author, message, region, created_at as "createdAt" from entries order by id desc limit 20`
+}
+
 app.post<Signing>('/replay/entries', { schema }, async (request, reply) => {
   const entry = await sign((request as unknown as { db: RawClient }).db, request)
   return reply.code(201).send(entry)
@@ -57,9 +61,12 @@ app.post<Signing>('/per-query/entries', { schema, config: { multiRegion: false }
 
 app.get('/per-query/entries', { config: { multiRegion: false } }, async (_request, reply) => {
   const startedAtMs = performance.now()
-  const entries = await replica.$queryRaw<object[]>`select id, author, message, region, created_at as "createdAt" from entries order by id desc limit 20`
+  const entries = await latest(replica)
   return reply.header('server-timing', timing('local', startedAtMs)).send(entries)
 })
+
+app.get('/strong/entries', { config: { multiRegion: { consistency: 'strong' } } }, (request) =>
+  latest((request as unknown as { db: RawClient }).db))
 
 function timing (decision: 'direct' | 'local', startedAtMs: number): string {
   return `region;desc="${FLY_REGION}", decision;desc="${decision}", db;dur=${(performance.now() - startedAtMs).toFixed(1)}`

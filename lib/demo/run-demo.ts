@@ -1,6 +1,7 @@
 // The demo from its start to its end: cluster, tour, and then either the verdict or the addresses to try.
 
 import { judge, type Claim } from './claims.ts'
+import { DashboardServer } from './dashboard-server.ts'
 import { DemoCluster } from './demo-cluster.ts'
 import { placeOf, roundTripMs } from './regions.ts'
 import { reportClaims, reportTour } from './report.ts'
@@ -42,7 +43,7 @@ export async function runDemo (options: DemoOptions): Promise<DemoOutcome> {
     throw portTaken(failure, ports) ?? failure
   })
   if (demo === 'aborted') return 'done'
-  const end = (): Promise<void> => demo.close()
+  let dashboard: DashboardServer | undefined
   try {
     const tour = await orAborted(takeTour(demo, progress), signal, async () => {})
     if (tour === 'aborted') return 'done'
@@ -53,14 +54,27 @@ export async function runDemo (options: DemoOptions): Promise<DemoOutcome> {
       else out(`\n${reportTour(tour)}\n\n${reportClaims(claims)}\n${tour.errors.map((error) => `  ${error}\n`).join('')}`)
       return claims.every(({ holds }) => holds) ? 'done' : 'claims-failed'
     }
-    if (output === 'json') out(`${JSON.stringify({ ...asJson(tour, { claims, tookMs: performance.now() - startedAtMs }), addresses: Object.fromEntries(regions.map((region) => [region, demo.cluster.edge.url(region)])) }, null, 2)}\n`)
-    else out(`\n${reportTour(tour)}\n\n${invitation(demo)}\n`)
+    await openGuestbook(demo)
+    if (options.dashboard === 'on') dashboard = await DashboardServer.start(demo, { port: ports?.dashboard ?? 0 }).catch((failure: unknown) => { throw portTaken(failure, ports) ?? failure })
+    if (output === 'json') out(`${JSON.stringify({ ...asJson(tour, { claims, tookMs: performance.now() - startedAtMs }), addresses: Object.fromEntries(regions.map((region) => [region, demo.cluster.edge.url(region)])), dashboard: dashboard?.url }, null, 2)}\n`)
+    else out(`\n${reportTour(tour)}\n\n${invitation(demo, dashboard)}\n`)
     await aborted(signal)
     say('\nEnding …\n')
     return 'done'
   } finally {
-    await end()
+    await dashboard?.close()
+    await demo.close()
   }
+}
+
+/** The tour's hundred entries go; a few that a person may read come. */
+async function openGuestbook ({ cluster, regions }: DemoCluster): Promise<void> {
+  await cluster.query('primary', 'truncate entries')
+  const words = ['What a view from here.', 'Passing through; the reads are quick.', 'Greetings across the ocean.']
+  for (const [index, region] of regions.entries()) {
+    await cluster.query('primary', `insert into entries (author, message, region) values ('A guest from ${placeOf(region)?.city.replaceAll("'", "''") ?? region}', '${words[index % words.length]}', '${region}')`)
+  }
+  await cluster.waitForReplay()
 }
 
 function asJson (tour: Tour, { claims, tookMs }: { claims: readonly Claim[], tookMs: number }): object {
@@ -73,13 +87,13 @@ function rounded (value: unknown): unknown {
 }
 
 /** What to try, address by address. */
-function invitation (demo: DemoCluster): string {
+function invitation (demo: DemoCluster, dashboard: DashboardServer | undefined): string {
   const { cluster, primaryRegion } = demo
   const far = demo.regions.find((region) => region !== primaryRegion) ?? primaryRegion
   const farthest = [...demo.regions].sort((a, b) => roundTripMs(b, primaryRegion) - roundTripMs(a, primaryRegion))[0] ?? far
   const lines = demo.regions.map((region) => `  ${region}  ${cluster.edge.url(region)}${placeOf(region) === undefined ? '' : `   as a user in ${placeOf(region)?.city}`}${region === primaryRegion ? ' (the primary is here)' : ''}`)
   const url = cluster.edge.url(farthest)
-  return `The guestbook, as each region's users reach it:
+  return `${dashboard === undefined ? '' : `The dashboard: ${dashboard.url}\n\n`}The guestbook, as each region's users reach it:
 
 ${lines.join('\n')}
 
