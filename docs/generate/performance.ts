@@ -1,0 +1,63 @@
+// Figures in pages that people write: the text between two markers comes from benchmarks/results/*.json.
+//
+//   <!-- results: client --> … <!-- end of results -->
+//
+// The names are those of the benchmark's suites; `costs` is the short table of the README.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { code, prose, table } from './markdown.ts'
+import { root } from './sources.ts'
+
+const PAGES = ['README.md', 'docs/explanation/performance.md']
+const SUITES = ['overhead', 'client', 'wide-area', 'scale', 'footprint'] as const
+
+interface Target { readonly what: string, readonly value: number, readonly bound: number, readonly better: 'more' | 'less', readonly met: boolean }
+interface Results {
+  readonly suite: string
+  readonly mode: 'full' | 'quick'
+  readonly date: string
+  readonly machine: { readonly cpu: string, readonly cores: number, readonly memoryGiB: number, readonly platform: string, readonly node: string }
+  readonly targets: readonly Target[]
+}
+
+function resultsOf (suite: string): Results | undefined {
+  for (const name of [suite, `${suite}.quick`]) {
+    const file = join(root, 'benchmarks/results', `${name}.json`)
+    // Written by the benchmark of this repository.
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Results
+  }
+  return undefined
+}
+
+/** Never rounded in our favour. */
+function number (target: Target): string {
+  const digits = Math.abs(target.value) >= 100 ? 0 : 2
+  const factor = 10 ** digits
+  return ((target.better === 'more' ? Math.floor(target.value * factor) : Math.ceil(target.value * factor)) / factor).toFixed(digits)
+}
+
+function suiteTable (suite: string): string {
+  const results = resultsOf(suite)
+  if (results === undefined) return `No result is kept; measure with ${code(`npm run bench -- ${suite}`)}.`
+  const { machine } = results
+  return [
+    table(['Measured', 'Value', 'Target', 'Met'], results.targets.map((target) => [prose(target.what), number(target), `at ${target.better === 'more' ? 'least' : 'most'} ${target.bound}`, target.met ? 'yes' : '**no**'])),
+    `${code(`npm run bench -- ${suite}`)}${results.mode === 'quick' ? ' (the quick set)' : ''}, ${results.date}: Node ${machine.node.replace('v', '')}, ${machine.cores} cores (${prose(machine.cpu)}), ${machine.memoryGiB} GiB, ${machine.platform}.`,
+  ].join('\n\n')
+}
+
+function costs (): string {
+  const kept = SUITES.map((suite) => [suite, resultsOf(suite)] as const).flatMap(([suite, results]) => results === undefined ? [] : results.targets.slice(0, 3).map((target) => [prose(target.what), number(target), code(`npm run bench -- ${suite}`)]))
+  return kept.length === 0 ? 'No result is kept; measure with `npm run bench`.' : table(['Measured', 'Value', 'By'], kept)
+}
+
+/** Files that hold markers, with what belongs between them. */
+export function performanceSections (): [path: string, text: string][] {
+  return PAGES.map((path) => [path, fill(readFileSync(join(root, path), 'utf8'))])
+}
+
+function fill (text: string): string {
+  return text.replace(/(<!-- results: ([a-z-]+) -->\n)[^]*?(<!-- end of results -->)/g, (_match, begin: string, name: string, end: string) =>
+    `${begin}\n${name === 'costs' ? costs() : suiteTable(name)}\n\n${end}`)
+}
