@@ -130,8 +130,8 @@ function union (a: Tables, b: Tables): Tables {
   return a === 'all' || b === 'all' ? 'all' : new Set([...a, ...b])
 }
 
-// One statement's worth of WITH queries. PostgreSQL has no bound of its own, but its planner's work grows faster than this.
-const maxStepsPerStatement = 50
+/** One statement's worth of WITH queries. PostgreSQL has no bound of its own, but its planner's work grows faster than this. */
+export const maxStepsPerStatement = 50
 
 const marker = 'fmr_check' as Sql
 
@@ -152,9 +152,12 @@ export class Program {
   readonly #values: ValueTable
   readonly #nodes: Node[] = []
   readonly #checks: Check[] = []
+  readonly #stepsPerStatement: number
 
-  constructor (values: ValueTable) {
+  /** With one step a statement, nothing is shared: what sharing must not be told from. */
+  constructor (values: ValueTable, stepsPerStatement = maxStepsPerStatement) {
     this.#values = values
+    this.#stepsPerStatement = stepsPerStatement
   }
 
   add (model: ResolvedModel, step: Step, guards: readonly Guard[] = []): Node {
@@ -208,7 +211,7 @@ export class Program {
     let group: Group | undefined
     for (const node of this.#nodes) {
       const { reads, writes, kind, isAlternative = false } = node.step
-      if (group === undefined || group.nodes.length >= maxStepsPerStatement || overlap(reads, group.writes) || (!isAlternative && overlap(writes, kind === 'change' ? group.writes : group.changes))) {
+      if (group === undefined || group.nodes.length >= this.#stepsPerStatement || overlap(reads, group.writes) || (!isAlternative && overlap(writes, kind === 'change' ? group.writes : group.changes))) {
         group = { nodes: [], writes: noTables, changes: noTables, exports: new Set() }
         groups.push(group)
       }

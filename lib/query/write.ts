@@ -25,7 +25,12 @@ import type { QueryResult, Work } from './statement.ts'
 
 const selectionArguments = ['select', 'include', 'omit', 'relationLoadStrategy']
 
-export function compileWrite (compilation: Compilation, method: WriteMethod): Plan {
+export interface WriteCompilation extends Compilation {
+  /** Of nested writes; by default as many as the planner bears. */
+  readonly stepsPerStatement?: number
+}
+
+export function compileWrite (compilation: WriteCompilation, method: WriteMethod): Plan {
   switch (method) {
     case 'create': return compileCreate(compilation)
     case 'createMany': return compileCreateMany(compilation)
@@ -77,7 +82,7 @@ function programPlan<T> (model: ResolvedModel, options: { program: Program, resu
 }
 
 /** The selection of the arguments on a node's rows, and the decoder that comes of it. */
-function rowsResult (compilation: Compilation, node: Node, amount: 'one' | 'many'): { result: Result, decoder: () => Decoder } {
+function rowsResult (compilation: WriteCompilation, node: Node, amount: 'one' | 'many'): { result: Result, decoder: () => Decoder } {
   const { model, args } = compilation
   let decoder: Decoder | undefined
   const result: Result = {
@@ -95,7 +100,7 @@ function rowsResult (compilation: Compilation, node: Node, amount: 'one' | 'many
   return { result, decoder: () => decoder as Decoder }
 }
 
-function onePlan (compilation: Compilation, options: { program: Program, node: Node, cacheable: boolean }): Plan {
+function onePlan (compilation: WriteCompilation, options: { program: Program, node: Node, cacheable: boolean }): Plan {
   const { program, node, cacheable } = options
   const { result, decoder } = rowsResult(compilation, node, 'one')
   return programPlan(compilation.model, { program, result, cacheable, decode: ({ rows }) => decoder()(rows[0] as (string | null)[]) })
@@ -148,12 +153,12 @@ function canReturn (model: ResolvedModel, args: ArgumentTree): boolean {
 
 const emptyTree: ArgumentTree = new Map()
 
-function compileCreate (compilation: Compilation): Plan {
+function compileCreate (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['data', ...selectionArguments])
   const data = parseCreate(model, args.get('data') ?? emptyTree, { path: ['data'], kind: 'one' })
   if (data.nested.length > 0 || !canReturn(model, args)) {
-    const program = new Program(values)
+    const program = new Program(values, compilation.stepsPerStatement)
     const writer = new NestedWriter(new Steps(program, values), model)
     const node = writer.create(model, data)
     return onePlan(compilation, { program, node, cacheable: !writer.usesValues })
@@ -175,7 +180,7 @@ function insertSql (builder: SqlBuilder, made: MadeValues, model: ResolvedModel,
 
 const noRows = { type: 'constant', value: { count: 0 } } as const
 
-function compileCreateMany (compilation: Compilation): Plan {
+function compileCreateMany (compilation: WriteCompilation): Plan {
   const { model, args } = compilation
   checkArguments(model, args, ['data', 'skipDuplicates'])
   const { program, nodes, cacheable } = createRows(compilation)
@@ -192,10 +197,10 @@ function compileCreateMany (compilation: Compilation): Plan {
   }
 }
 
-function createRows (compilation: Compilation): { program: Program, nodes: Node[], positions: readonly number[], cacheable: boolean } {
+function createRows (compilation: WriteCompilation): { program: Program, nodes: Node[], positions: readonly number[], cacheable: boolean } {
   const { model, args, values } = compilation
   const onConflict = skipDuplicates(args, [])
-  const program = new Program(values)
+  const program = new Program(values, compilation.stepsPerStatement)
   const steps = new Steps(program, values)
   const options = { links: [], guards: [], onConflict } as const
   const data = args.get('data')
@@ -212,7 +217,7 @@ function createRows (compilation: Compilation): { program: Program, nodes: Node[
   return { program, nodes: steps.insertAll(model, { ...options, rows: [cells] }), positions: [0], cacheable: true }
 }
 
-function compileCreateManyAndReturn (compilation: Compilation): Plan {
+function compileCreateManyAndReturn (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['data', 'skipDuplicates', ...selectionArguments])
   checkReturned(model, args)
@@ -255,14 +260,14 @@ function checkReturned (model: ResolvedModel, args: ArgumentTree): void {
 
 // --- update ---------------------------------------------------------------------------------------------------------
 
-function compileUpdate (compilation: Compilation): Plan {
+function compileUpdate (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', 'data', ...selectionArguments])
   const where = treeOf(args.get('where'), '`where`', ['where'])
   const data = parseUpdate(model, args.get('data'), { path: ['data'], kind: 'one' })
   const error = missingRoot(model, 'an update')
   if (data.nested.length > 0 || (data.assignments.length > 0 && !(canReturn(model, args) && staysHere(model, data)))) {
-    const program = new Program(values)
+    const program = new Program(values, compilation.stepsPerStatement)
     const steps = new Steps(program, values)
     const writer = new NestedWriter(steps, model)
     const found = findUnique(steps, model, where, ['where'])
@@ -297,7 +302,7 @@ function setSql (builder: SqlBuilder, made: MadeValues, alias: Sql, { assignment
 }
 
 /** `where` and `limit` of a write of many: a condition on `alias`, or none. */
-function manyCondition (compilation: Compilation, builder: SqlBuilder, alias: Sql): Sql | undefined {
+function manyCondition (compilation: WriteCompilation, builder: SqlBuilder, alias: Sql): Sql | undefined {
   const { model, args } = compilation
   const where = args.get('where')
   const filter = where === undefined ? emptyTree : treeOf(where, '`where`', ['where'])
@@ -318,7 +323,7 @@ function countPlan (model: ResolvedModel, template: StatementTemplate): Plan {
   return plan(model, (values) => ({ type: 'statement', statement: template.bind(values), decode: decodeCount }))
 }
 
-function compileUpdateMany (compilation: Compilation): Plan {
+function compileUpdateMany (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', 'data', 'limit'])
   const data = parseUpdate(model, args.get('data'), { path: ['data'], kind: 'many' })
@@ -329,12 +334,12 @@ function compileUpdateMany (compilation: Compilation): Plan {
   return countPlan(model, builder.template(sql`update ${model.table} as ${alias} set ${setSql(builder, new MadeValues(values), alias, data)}${whereClause(condition)}`))
 }
 
-function compileUpdateManyAndReturn (compilation: Compilation): Plan {
+function compileUpdateManyAndReturn (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', 'data', 'limit', ...selectionArguments])
   checkReturned(model, args)
   const { assignments } = parseUpdate(model, args.get('data'), { path: ['data'], kind: 'many' })
-  const program = new Program(values)
+  const program = new Program(values, compilation.stepsPerStatement)
   const steps = new Steps(program, values)
   const options = { from: [], reads: 'all', where: ({ builder }: { builder: SqlBuilder }, alias: Sql) => [manyCondition(compilation, builder, alias)] } as const
   const node = assignments.length === 0 ? steps.read(model, options) : steps.update(model, { ...options, assignments, links: [] })
@@ -344,14 +349,14 @@ function compileUpdateManyAndReturn (compilation: Compilation): Plan {
 
 // --- upsert ---------------------------------------------------------------------------------------------------------
 
-function compileUpsert (compilation: Compilation): Plan {
+function compileUpsert (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', 'create', 'update', ...selectionArguments])
   const where = treeOf(args.get('where'), '`where`', ['where'])
   const create = parseCreate(model, args.get('create'), { path: ['create'], kind: 'one' })
   const update = parseUpdate(model, args.get('update'), { path: ['update'], kind: 'one' })
   const isFlat = create.nested.length === 0 && update.nested.length === 0
-  const program = new Program(values)
+  const program = new Program(values, compilation.stepsPerStatement)
   const steps = new Steps(program, values)
   const writer = new NestedWriter(steps, model)
   const found = findUnique(steps, model, where, ['where'])
@@ -366,7 +371,7 @@ function compileUpsert (compilation: Compilation): Plan {
  * INSERT … ON CONFLICT, which two callers at once cannot make fail: for a `where` of one unique key whose values the create has too.
  * Whether they are the same is known only with the values, so the plan holds both forms.
  */
-function conflictPlan (compilation: Compilation, options: { where: ArgumentTree, create: CreateData, update: UpdateData, general: Plan }): Plan | undefined {
+function conflictPlan (compilation: WriteCompilation, options: { where: ArgumentTree, create: CreateData, update: UpdateData, general: Plan }): Plan | undefined {
   const { model, args, values } = compilation
   const { where, create, update, general } = options
   const [name] = where.keys()
@@ -398,7 +403,7 @@ function conflictPlan (compilation: Compilation, options: { where: ArgumentTree,
 
 // --- delete ---------------------------------------------------------------------------------------------------------
 
-function compileDelete (compilation: Compilation): Plan {
+function compileDelete (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', ...selectionArguments])
   const where = treeOf(args.get('where'), '`where`', ['where'])
@@ -410,7 +415,7 @@ function compileDelete (compilation: Compilation): Plan {
   return checkedPlan(model, { builder, text: sql`delete from ${model.table} as ${alias} where ${condition} returning ${joinSql(expressions, ', ')}`, decode, error: missingRoot(model, 'a delete') })
 }
 
-function compileDeleteMany (compilation: Compilation): Plan {
+function compileDeleteMany (compilation: WriteCompilation): Plan {
   const { model, args, values } = compilation
   checkArguments(model, args, ['where', 'limit'])
   const builder = new SqlBuilder(values)
