@@ -1,7 +1,7 @@
 // A refusal by the server → Prisma's code and meta. By SQLSTATE and the server's own fields, never by its message.
 
 import { DriverFailure } from '../core/driver-failure.ts'
-import { KnownRequestError, UnknownRequestError } from '../core/errors.ts'
+import { KnownRequestError } from '../core/errors.ts'
 import type { ResolvedModel } from './model.ts'
 
 const messages = new Map<string, string>([
@@ -103,8 +103,4 @@ export function rawErrorMapper (): (failure: Error) => Error {
       cause: failure,
     })
   }
-}
-
-export function unknownRequest (cause: unknown): UnknownRequestError {
-  return new UnknownRequestError('The database answered in a way that has no code.', { cause })
 }
