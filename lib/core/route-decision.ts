@@ -123,7 +123,7 @@ function routeRead (facts: RouteFacts): RouteDecision {
     // With both servers down the local one is not tried either: its breaker closes by the monitor's look.
     return facts.primary.breaker === 'open' ? decisions.databaseDown : toPrimary(facts, decisions.replicaDown)
   }
-  if (local.writable) return decisions.localIsPrimary
+  if (local.writable) return isOutdated(local, freshness) ? toPrimary(facts, decisions.behindFloor) : decisions.localIsPrimary
   if (freshness.type === 'at-least') return routeFloor(facts, freshness.position)
   return facts.access === 'read' ? decisions.read : decisions.unknownAccess
 }
@@ -145,9 +145,16 @@ function toPrimary (facts: RouteFacts, decision: RouteDecision): RouteDecision {
       ? decisions.primaryFenced
       : primary.breaker === 'open'
         ? decisions.primaryDown
-        : primary.role === 'standby' && facts.freshness.type !== 'any' ? decisions.primaryMoved : undefined
+        : (primary.role === 'standby' && facts.freshness.type !== 'any') || isOutdated(primary, facts.freshness) ? decisions.primaryMoved : undefined
   if (refusal === undefined) return decision
   return facts.whenPrimaryIsDown === 'stale' && facts.local.breaker !== 'open' ? decisions.staleAllowed : refusal
+}
+
+/** A server on an older timeline than a position of its own system has missed a failover, primary or not. */
+function isOutdated (server: ServerView, freshness: Freshness): boolean {
+  if (freshness.type !== 'at-least') return false
+  const { system, timeline } = freshness.position
+  return system !== undefined && server.system === system && timeline !== undefined && server.timeline !== undefined && server.timeline < timeline
 }
 
 /** Is this server on the position's history, or a later one that contains it? Unknown is no. */

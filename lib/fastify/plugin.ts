@@ -8,6 +8,7 @@ import { resolveOptions, type PluginOptions, type ResolvedOptions } from '../cor
 import type { ReplayTarget } from '../core/replay-transport.ts'
 import { makeClient } from '../postgres/client.ts'
 import { openServers } from '../postgres/open-servers.ts'
+import { leastBoundMs } from '../postgres/primary-sampler.ts'
 import type { Servers } from '../postgres/servers.ts'
 import { MultiRegionApp } from './app-view.ts'
 import { Hints } from './hints.ts'
@@ -52,7 +53,7 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
   const registration: Registration = new Registration({
     options,
     servers,
-    factory: makeClient(servers, { ...options, openToken: (sealed) => registration.session?.open(sealed) }),
+    factory: makeClient(servers, { ...options, openToken: (sealed) => registration.session?.open(sealed), tokenWaitMs: options.token?.waitTimeoutMs }),
     log,
     hints: options.hints ? new Hints(log) : null,
   })
@@ -133,12 +134,22 @@ function decorate (fastify: FastifyInstance, registration: Registration): void {
 /** `onRoute` shows only what is declared from now on; what is there already shows in the router's tree. */
 const hasRoutes = (fastify: FastifyInstance): boolean => /\([A-Z]/.test(fastify.printRoutes())
 
+/** A bound that no sample could ever prove would send every read to the primary. @throws FST_MR_OPTIONS_INVALID */
+function checkStaleness ({ routes, servers }: Registration): void {
+  const { leastStalenessMs } = routes
+  const leastMs = Math.ceil(leastBoundMs(servers.facts.shared ? 0 : servers.facts.primary.roundTripMs ?? 0))
+  if (leastStalenessMs !== undefined && leastStalenessMs < leastMs) {
+    throw new OptionsInvalidError(`- \`maxStaleness\` is ${leastStalenessMs} ms, and the least that can be proven from here is ${leastMs} ms (a sampling interval and a round trip to the primary): raise it, or use \`consistency: 'strong'\``)
+  }
+}
+
 /** Method, intent and consistency: the unnamed registration's alone. */
 function addRule (fastify: FastifyInstance, registration: Registration): void {
   fastify.addHook('onRequest', makeOnRequest(registration))
   if (hasRoutes(fastify)) registration.routes.declaredBefore()
   fastify.addHook('onRoute', (route) => { registration.routes.declare(route.config, route.method, route.url) })
   fastify.addHook('onReady', async () => {
+    checkStaleness(registration)
     const unmatched = registration.routes.unmatched((method, url) => fastify.hasRoute({ method, url }))
     for (const row of unmatched) registration.log.warn({ route: row.url }, 'An entry of the option `routes` matches no route.')
   })

@@ -4,11 +4,12 @@ import type { FastifyRequest } from 'fastify'
 import { channels } from '../core/diagnostics.ts'
 import { deriveIntent } from '../core/intent.ts'
 import type { DatabaseClient } from '../postgres/client.ts'
-import { Floor } from '../postgres/floor.ts'
+import { Floor, type StalenessBound } from '../postgres/floor.ts'
 import type { RoutedOperation, Scope } from '../postgres/scope.ts'
 import { kFamily, type Registration } from './registration.ts'
 import { RequestGate } from './replay-gate.ts'
 import { kContext, RequestContext } from './request-context.ts'
+import type { RouteSettings } from './route-settings.ts'
 
 /** The request's context, made on first use. @throws FST_MR_ROUTE_CONFIG_INVALID */
 export function contextOf (request: FastifyRequest): RequestContext {
@@ -53,13 +54,18 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
   return session === null ? scope : { ...scope, onCommit: (commit) => { session.committed(request, commit) } }
 }
 
+/** The route's `maxStaleness`, as a place in the log that moves on; undefined without one. */
+export function stalenessBound ({ servers }: Registration, { maxStalenessMs }: RouteSettings): StalenessBound | undefined {
+  return maxStalenessMs === undefined ? undefined : () => servers.sampler.position(maxStalenessMs)
+}
+
 /** Was it replayed for a write, as far as its marker tells? One that came because its replica is behind or down only reads. */
 function cameToWrite ({ hop }: RequestContext): boolean {
   return hop.type === 'valid' && hop.priority === 'native'
 }
 
 function floorOf (context: RequestContext, registration: Registration): Floor {
-  const floor = registration.session?.floor(context.request) ?? new Floor('primary')
+  const floor = registration.session?.floor(context.request) ?? new Floor('primary', { staleness: stalenessBound(registration, context.settings) })
   if (context.settings.consistency === 'strong') floor.raiseToPrimary()
   context.floors.push(floor)
   return floor

@@ -61,6 +61,8 @@ export class RequestContext {
   /** Bytes of a body without a length, once it was read to its end. */
   countedBodyBytes: number | undefined
   statements: number
+  /** A statement ran on the primary over the far connection. */
+  readFar: boolean
   databaseMs: number
   /** `request.multiRegion`. */
   view: MultiRegionRequest | null
@@ -81,6 +83,7 @@ export class RequestContext {
     this.stayReason = null
     this.countedBodyBytes = undefined
     this.statements = 0
+    this.readFar = false
     this.databaseMs = 0
     this.view = null
     this.#origin = undefined
@@ -149,6 +152,7 @@ export class RequestContext {
 
   routed (operation: RoutedOperation): void {
     this.statements++
+    if (operation.target === 'primary') this.readFar = true
     this.databaseMs += operation.durationMs
   }
 }

@@ -11,6 +11,8 @@ export class RequestToken {
   readonly arrived: SessionToken | undefined
   readonly floor: Floor
   readonly settings: RouteSettings
+  /** The run of the local server when the request came; for 'monotonic'. */
+  readonly mark: string
   /** The replica has been waited for: the request's reads do not wait once more. */
   waited: boolean
   /** The headers are out, or about to go. */
@@ -20,11 +22,12 @@ export class RequestToken {
   #work: Promise<unknown> | undefined
   #refreshing: 'no' | 'asked' | 'answered'
 
-  constructor (parts: { readonly owner: SessionConsistency, readonly arrived: SessionToken | undefined, readonly floor: Floor, readonly settings: RouteSettings }) {
+  constructor (parts: { readonly owner: SessionConsistency, readonly arrived: SessionToken | undefined, readonly floor: Floor, readonly settings: RouteSettings, readonly mark: string }) {
     this.owner = parts.owner
     this.arrived = parts.arrived
     this.floor = parts.floor
     this.settings = parts.settings
+    this.mark = parts.mark
     this.waited = false
     this.departed = false
     this.#stamped = undefined

@@ -46,12 +46,14 @@ export class RouteTable {
 
   /** Methods that a rule may concern; undefined: any. */
   #ruled: Set<string> | undefined
+  #leastStalenessMs: number | undefined
 
   constructor (options: ResolvedOptions) {
     this.#options = options
     this.#ruled = options.consistency === 'strong' ? undefined : new Set(options.writeMethods)
     this.#writeMethods = new Set(options.writeMethods)
     this.#notFound = this.#settings(undefined, NOTHING)
+    for (const bound of [options.maxStalenessMs, ...options.routes.map((row) => row.config.maxStalenessMs)]) this.#bound(bound)
   }
 
   /** @throws FST_MR_ROUTE_CONFIG_INVALID for a route that was declared before the plugin; later ones fail at start */
@@ -66,9 +68,19 @@ export class RouteTable {
   /** At start, for routes declared after the plugin. @throws FST_MR_ROUTE_CONFIG_INVALID */
   declare (config: unknown, method: string | readonly string[], url: string): void {
     const input = (config as ConfigBag | undefined)?.multiRegion
-    if (input !== undefined) checkRouteConfig(input, nameOf(method, url), this.#options.token !== undefined)
+    if (input !== undefined) {
+      const own = checkRouteConfig(input, nameOf(method, url), this.#options.token !== undefined)
+      if (own !== false) this.#bound(own.maxStalenessMs)
+    }
     if (input === undefined && !this.#options.routes.some((row) => row.url === url)) return
     for (const one of typeof method === 'string' ? [method] : method) this.#ruled?.add(one.toUpperCase())
+  }
+
+  /** The smallest `maxStaleness` of all that is declared; undefined: there is none. */
+  get leastStalenessMs (): number | undefined { return this.#leastStalenessMs }
+
+  #bound (maxStalenessMs: number | undefined): void {
+    if (maxStalenessMs !== undefined) this.#leastStalenessMs = Math.min(this.#leastStalenessMs ?? maxStalenessMs, maxStalenessMs)
   }
 
   /** There are routes that `declare` has not seen. */

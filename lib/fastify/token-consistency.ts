@@ -10,6 +10,7 @@
 // a user a page without what they have just written. So whatever is not known asks for the primary for a while (time),
 // a token is never dropped because it cannot be compared, and it never moves back.
 
+import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { channels } from '../core/diagnostics.ts'
 import type { Position } from '../core/freshness.ts'
@@ -20,14 +21,14 @@ import type { WaitOutcome } from '../postgres/lsn-waiter.ts'
 import { PositionLookup } from '../postgres/position-lookup.ts'
 import type { Commit } from '../postgres/scope.ts'
 import { MAIN_NAME, type Registration } from './registration.ts'
-import { contextOf } from './request-client.ts'
-import { kContext } from './request-context.ts'
+import { contextOf, stalenessBound } from './request-client.ts'
+import { kContext, type RequestContext } from './request-context.ts'
 import { RequestToken } from './request-token.ts'
 import type { RouteSettings } from './route-settings.ts'
 import type { Arrival, SessionConsistency } from './session-consistency.ts'
 import { TokenCounts, type TokenCountSnapshot } from './token-counts.ts'
 import { looksSealed, MAX_SEALED_LENGTH, type TokenSeal } from './token-seal.ts'
-import { makeTransport, type TokenTransport } from './token-transport.ts'
+import { keepPrivate, makeTransport, type TokenTransport } from './token-transport.ts'
 
 /** Between the clocks of two servers, for the window. */
 const SKEW_MS = 1_000
@@ -37,8 +38,12 @@ const MAX_SKEW_MS = 5 * 60_000
 const AUTO_WAIT_MS = 10
 /** After a wait in vain the next ones only look, for so long. */
 const STALL_MS = 100
+/** Of `seen`: nothing is known to be as far as what was read. */
+const NOWHERE = '0'
 /** The primary's sampled position may be this old, and a token this much younger than it, without anything being odd. */
 const SAMPLE_AGE_MS = 10_000
+
+interface Starting { readonly record: RequestToken, readonly done: (arrival: Arrival) => void }
 
 export class TokenConsistency implements SessionConsistency {
   readonly #registration: Registration
@@ -46,6 +51,8 @@ export class TokenConsistency implements SessionConsistency {
   readonly #transport: TokenTransport
   readonly #counts: TokenCounts
   readonly #lookup: PositionLookup
+  /** Epochs are numbers of one process. */
+  readonly #process = randomBytes(5).readUIntBE(0, 5).toString(36).padStart(8, '0')
   #seal: TokenSeal | undefined
 
   constructor (registration: Registration, options: ResolvedToken) {
@@ -68,10 +75,26 @@ export class TokenConsistency implements SessionConsistency {
 
   arrive (request: FastifyRequest, reply: FastifyReply, done: (arrival: Arrival) => void): void {
     const record = this.#arrived(request)
-    if (record === undefined || record.settings.consistency === 'strong' || request.is404 || request.method === 'OPTIONS' || request.method === 'HEAD') {
-      done('here')
-      return
-    }
+    if (record === undefined || record.settings.consistency === 'strong' || request.is404 || request.method === 'OPTIONS' || request.method === 'HEAD') done('here')
+    else if (record.settings.consistency === 'monotonic' && this.#hasReadElsewhere(record)) this.#catchUp(request, reply, { record, done })
+    else this.#start(request, reply, { record, done })
+  }
+
+  /** Reading from another run of a server than the session's last read could go back in time. */
+  #hasReadElsewhere ({ arrived, mark }: RequestToken): boolean {
+    return arrived?.seen !== undefined && arrived.seen !== mark && this.#registration.servers.facts.local.role !== 'primary'
+  }
+
+  /** Whatever the session has seen, anywhere, lies below where the primary is now. */
+  #catchUp (request: FastifyRequest, reply: FastifyReply, given: Starting): void {
+    this.#lookup.locate().then((position) => {
+      if (position === undefined) given.record.floor.raiseToPrimary()
+      else given.record.floor.raiseTo(position)
+      this.#start(request, reply, given)
+    }).catch((error: unknown) => { this.#registration.log.error({ err: error }, 'looking up the primary\'s position failed') })
+  }
+
+  #start (request: FastifyRequest, reply: FastifyReply, { record, done }: Starting): void {
     const { floor } = record
     if (!floor.isRaised) {
       done('here')
@@ -183,7 +206,8 @@ export class TokenConsistency implements SessionConsistency {
   open (sealed: string): Position | 'primary' | undefined {
     const token = this.#opened(sealed)
     if (token === undefined) return undefined
-    const floor = this.#floorOf(token)
+    const floor = new Floor('primary')
+    this.#raise(floor, token)
     const freshness = floor.freshness(monotonicMs)
     return freshness.type === 'any' ? undefined : freshness.type === 'primary' ? 'primary' : freshness.position
   }
@@ -196,6 +220,7 @@ export class TokenConsistency implements SessionConsistency {
       return
     }
     record.departed = true
+    if (record.settings.consistency === 'monotonic' && context.statements > 0) this.#markSeen(context, reply, record)
     if (context.state.pendingWrites === 0 && record.work === undefined) {
       this.#leave(request, reply, record)
       done()
@@ -221,11 +246,26 @@ export class TokenConsistency implements SessionConsistency {
     })
   }
 
+  /** Which run of which server this request has read from. */
+  #markSeen (context: RequestContext, reply: FastifyReply, record: RequestToken): void {
+    keepPrivate(reply)
+    // Read in part, or perhaps, from another run or another server: no server is known to be as far.
+    const seen = context.state.place === 'direct' || context.readFar || this.#mark() !== record.mark ? NOWHERE : record.mark
+    if (record.arrived?.seen !== seen) record.stamp({ position: undefined, writtenAtMs: undefined, unlocatedAtMs: undefined, seen })
+  }
+
+  /** One run of the local server as this process sees it. */
+  #mark (): string {
+    return `${this.#process}${this.#registration.servers.local.epoch.toString(36)}`
+  }
+
   #leave (request: FastifyRequest, reply: FastifyReply, record: RequestToken): void {
     const token = record.fresh(this.#registration.servers.facts.primary)
     if (token === undefined) return
     const { lifetimeMs, windowMs, mode } = this.#options
     this.#transport.write(reply, this.#sealed(token), Math.ceil((mode === 'time' ? windowMs + SKEW_MS : lifetimeMs) / 1_000))
+    // A token that only says where was read from is no stamp of a write.
+    if (token.position === undefined && token.writtenAtMs === undefined) return
     const outcome = token.unlocatedAtMs === undefined && token.position !== undefined ? 'position' : 'time'
     this.#counts.stamped(outcome)
     request.log.debug({ outcome }, 'session token is set')
@@ -251,9 +291,10 @@ export class TokenConsistency implements SessionConsistency {
     if (known !== undefined) return known
     const arrived = this.#merged(values ?? this.#transport.read(request))
     const settings = this.#registration.routes.of(request)
-    const floor = arrived === undefined || settings.consistency === 'eventual' ? new Floor('primary') : this.#floorOf(arrived)
+    const floor = new Floor('primary', { staleness: stalenessBound(this.#registration, settings) })
+    if (arrived !== undefined && settings.consistency !== 'eventual') this.#raise(floor, arrived)
     if (settings.consistency === 'strong') floor.raiseToPrimary()
-    const made = new RequestToken({ owner: this, arrived, floor, settings })
+    const made = new RequestToken({ owner: this, arrived, floor, settings, mark: settings.consistency === 'monotonic' ? this.#mark() : NOWHERE })
     if (arrived?.position !== undefined && this.#isOdd(arrived.position, arrived)) made.refresh(this.#registration.servers.primary.probe())
     context.tokens.push(made)
     return made
@@ -275,7 +316,9 @@ export class TokenConsistency implements SessionConsistency {
       const value = values[i] ?? ''
       if (i > 0 && values.indexOf(value) < i) continue
       const token = this.#opened(value)
-      if (token !== undefined) merged = mergeTokens(merged, token)
+      if (token === undefined) continue
+      const seen = merged?.seen !== undefined && token.seen !== undefined && merged.seen !== token.seen ? NOWHERE : merged?.seen ?? token.seen
+      merged = { ...mergeTokens(merged, token), seen }
     }
     return merged
   }
@@ -299,14 +342,12 @@ export class TokenConsistency implements SessionConsistency {
     return undefined
   }
 
-  #floorOf (token: SessionToken): Floor {
-    const floor = new Floor('primary')
+  #raise (floor: Floor, token: SessionToken): void {
     const nowMs = Date.now()
     const isRecent = (atMs: number | undefined): boolean => atMs !== undefined && nowMs - atMs < this.#options.windowMs + SKEW_MS
     const byTime = this.#options.mode === 'time' || token.position === undefined || this.#registration.servers.facts.local.positions === 'none'
     if (byTime ? isRecent(token.writtenAtMs) || isRecent(token.unlocatedAtMs) : isRecent(token.unlocatedAtMs)) floor.raiseToPrimary()
     else if (!byTime && token.position !== undefined) floor.raiseTo(token.position)
-    return floor
   }
 }
 

@@ -32,12 +32,16 @@ export interface ClientSettings {
   readonly closeTimeoutMs: number
   readonly limits: { readonly maxDepth: number, readonly maxParameters: number }
   readonly planCacheSize: number
+  /** Milliseconds, for the process's own client; undefined: no bound. */
+  readonly maxStalenessMs?: number | undefined
   /** `strong`: the process's own client reads from the primary. A request's scope brings its own floor. */
   readonly consistency?: 'eventual' | 'session' | 'monotonic' | 'strong' | undefined
   /** What the process's own client sees of its scope; a request's is given to `forRequest`. */
   readonly processScope?: Partial<Scope> | undefined
   /** Opens a session token (`$withToken`): a position, the primary where it says no more than the time, or nothing where it is not valid. */
   readonly openToken?: ((token: string) => Position | 'primary' | undefined) | undefined
+  /** Milliseconds that reads above such a token may wait for the replica. */
+  readonly tokenWaitMs?: number | undefined
   /** Puts the errors that callers see in other words (`./prisma`). */
   readonly translateError?: ((error: unknown) => unknown) | undefined
 }
@@ -76,10 +80,11 @@ export function makeClient (source: ServersSource, settings: ClientSettings): Cl
     // Never opened: nothing to close. Opening: it ends first, bounded by its own timeout.
     await shared.closeServers(settings.closeTimeoutMs)
   })
+  const { maxStalenessMs } = settings
   const processScope: Scope = {
     state: new RequestState(),
     gate: null,
-    floor: new Floor('position'),
+    floor: new Floor('position', { staleness: maxStalenessMs === undefined ? undefined : () => shared.servers.sampler.position(maxStalenessMs) }),
     stamps: false,
     waitMs: 0,
     whenPrimaryIsDown: 'fail',
@@ -190,7 +195,7 @@ function clientClass (schema: ResolvedSchema | undefined, context: CompileContex
       const floor = scope.floor.derive()
       if (opened === 'primary') floor.raiseToPrimary()
       else if (opened !== undefined) floor.raiseTo(opened)
-      return new SchemaClient(this.#router.with({ scope: scopeWith(scope, floor) }), this.#owner)
+      return new SchemaClient(this.#router.with({ scope: scopeWith(scope, floor, settings.tokenWaitMs ?? 0) }), this.#owner)
     }
 
     /** A request's client holds nothing that could be closed. */
@@ -241,13 +246,13 @@ function addModels (prototype: object, models: ReadonlyMap<string, ModelClass>, 
 }
 
 /** The same scope above another floor; callbacks keep their receiver. */
-function scopeWith (scope: Scope, floor: Floor): Scope {
+function scopeWith (scope: Scope, floor: Floor, waitMs: number): Scope {
   return {
     state: scope.state,
     gate: scope.gate,
     floor,
     stamps: scope.stamps,
-    waitMs: scope.waitMs,
+    waitMs,
     whenPrimaryIsDown: scope.whenPrimaryIsDown,
     rawWrites: scope.rawWrites,
     priority: scope.priority,

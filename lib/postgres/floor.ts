@@ -14,6 +14,10 @@
 // 4. Where positions cannot be had, time is all there is: the primary for `windowMs` after the failed look-up.
 
 import { anyFreshness, primaryFreshness, type Freshness, type Position } from '../core/freshness.ts'
+import { laterPosition } from '../core/session-token.ts'
+
+/** Where the primary was a bounded time ago, at the latest; `primary`: that is not known. */
+export type StalenessBound = () => Position | 'primary'
 
 export type FloorPolicy = 'primary' | 'position'
 
@@ -24,6 +28,7 @@ export class Floor {
   readonly #policy: FloorPolicy
   readonly #windowMs: number
   readonly #parent: Floor | undefined
+  readonly #staleness: StalenessBound | undefined
   #freshness: Freshness = anyFreshness
   /** Counts own writes; the newest located one. */
   #writes = 0
@@ -33,14 +38,23 @@ export class Floor {
   #primaryUntilMs = 0
   #pinned = false
 
-  constructor (policy: FloorPolicy, options: { readonly windowMs?: number | undefined, readonly parent?: Floor | undefined } = {}) {
+  constructor (policy: FloorPolicy, options: { readonly windowMs?: number | undefined, readonly parent?: Floor | undefined, readonly staleness?: StalenessBound | undefined } = {}) {
     this.#policy = policy
+    this.#staleness = options.staleness
     this.#parent = options.parent
     this.#windowMs = options.windowMs ?? DEFAULT_WINDOW_MS
   }
 
   /** What a read must see now. */
   freshness (nowMs: () => number): Freshness {
+    const own = this.#own(nowMs)
+    if (this.#staleness === undefined || own.type === 'primary') return own
+    const bound = this.#staleness()
+    if (bound === 'primary') return primaryFreshness
+    return { type: 'at-least', position: own.type === 'any' ? bound : laterPosition(own.position, bound) ?? bound }
+  }
+
+  #own (nowMs: () => number): Freshness {
     if (this.#primaryUntilMs !== 0) {
       if (nowMs() < this.#primaryUntilMs) return primaryFreshness
       this.#primaryUntilMs = 0
@@ -48,11 +62,11 @@ export class Floor {
     return this.#freshness
   }
 
-  get isRaised (): boolean { return this.#freshness !== anyFreshness || this.#primaryUntilMs !== 0 }
+  get isRaised (): boolean { return this.#freshness !== anyFreshness || this.#primaryUntilMs !== 0 || this.#staleness !== undefined }
 
   /** A floor of its own that starts here; what is written above it raises this one too. */
   derive (): Floor {
-    const derived = new Floor(this.#policy, { windowMs: this.#windowMs, parent: this })
+    const derived = new Floor(this.#policy, { windowMs: this.#windowMs, parent: this, staleness: this.#staleness })
     derived.#freshness = this.#freshness
     derived.#writes = this.#writes
     derived.#located = this.#located

@@ -16,6 +16,7 @@ import { decideRoles, type RoleDecision, type RoleView } from '../core/server-ro
 import type { Resolve } from './address.ts'
 import { startUpWarnings } from './boot-warnings.ts'
 import { LsnWaiter } from './lsn-waiter.ts'
+import { PrimarySampler } from './primary-sampler.ts'
 import { pickPrimary, searchPrimary, type Rejected } from './primary-search.ts'
 import { Server, type ServerOptions } from './server.ts'
 import { Target } from './target.ts'
@@ -54,6 +55,8 @@ export class Servers {
   readonly primary: Target
   /** Waits until the local server has applied a position. */
   readonly waiter: LsnWaiter
+  /** Where the primary was, for reads of bounded staleness. */
+  readonly sampler: PrimarySampler
   /** Replaced on change; one field read. */
   facts: ServersFacts
   readonly #options: ServersOptions
@@ -81,6 +84,7 @@ export class Servers {
     this.local = new Target('local', this.#localServer)
     this.primary = new Target('primary', this.#primaryServer)
     this.waiter = new LsnWaiter(this.local, () => performance.now())
+    this.sampler = new PrimarySampler(() => this.local.facts.writable ? this.local : this.primary, () => performance.now())
     this.facts = Object.freeze({ local: this.local.facts, primary: this.primary.facts, shared: false, writeTo: 'none', splitBrain: 'none' } as const)
   }
 
@@ -125,6 +129,7 @@ export class Servers {
   async #close (timeoutMs: number): Promise<void> {
     this.#listeners.clear()
     this.waiter.close()
+    this.sampler.close()
     await Promise.all([this.#localServer.close(timeoutMs), this.#primaryServer.close(timeoutMs)])
   }
 
