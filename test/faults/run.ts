@@ -1,0 +1,105 @@
+// The table of faults: what is promised, and what was seen. Exits 1 on a breach, 2 when it cannot run.
+//
+//   npm run check:faults                      all of them
+//   npm run check:faults -- --only replica    those whose name contains it (repeatable)
+//   npm run check:faults -- --short           the subset of .ci/run
+//   npm run check:faults -- --json --seed 7   for machines; the same faults in the same order with the same load
+//   npm run check:faults -- --soak --minutes 10
+//   npm run check:faults -- --overload
+
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { edgeFaults } from './edge-faults.ts'
+import type { Fault } from './fault.ts'
+import { linkFaults } from './link-faults.ts'
+import { perform, type Outcome } from './perform.ts'
+import { primaryFaults } from './primary-faults.ts'
+import { seeded } from './random.ts'
+import { replicaFaults } from './replica-faults.ts'
+import { openStand, settled, type Stand } from './stand.ts'
+import { printTable, progress } from './table.ts'
+
+const FAULTS: readonly Fault[] = [...replicaFaults, ...linkFaults, ...primaryFaults, ...edgeFaults]
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true },
+    seed: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    soak: { type: 'boolean', default: false },
+    overload: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '60' },
+  },
+})
+
+const seed = flags.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(flags.seed)
+
+async function runTable (faults: readonly Fault[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  let shared: Stand | undefined
+  try {
+    for (const [index, fault] of faults.entries()) {
+      const skipped = fault.skip?.()
+      if (skipped !== undefined) {
+        outcomes.push({ name: fault.name, group: fault.group, promise: fault.promise, status: 'skipped', reason: skipped, notes: [], breaches: [], tookMs: 0 })
+        continue
+      }
+      const random = seeded(seed + index)
+      const prefix = `${fault.name}-${index}`
+      let outcome: Outcome
+      if (fault.stand === 'shared') {
+        shared ??= await openStand({ primaries: 'one-address' })
+        outcome = await perform(fault, { stand: shared, random, prefix })
+        try {
+          await settled(shared)
+        } catch {
+          // What one fault left behind must not be counted against the next.
+          await shared.close()
+          shared = undefined
+        }
+      } else {
+        const own = await openStand(fault.stand)
+        try {
+          outcome = await perform(fault, { stand: own, random, prefix })
+        } finally {
+          await own.close()
+        }
+      }
+      outcomes.push(outcome)
+      if (!flags.json) progress(outcome)
+    }
+  } finally {
+    await shared?.close()
+  }
+  return outcomes
+}
+
+function chosen (): readonly Fault[] {
+  const only = flags.only
+  if (only !== undefined) return FAULTS.filter((fault) => only.some((word) => fault.name.includes(word)))
+  return flags.short ? FAULTS.filter((fault) => fault.short === true) : FAULTS
+}
+
+async function main (): Promise<number> {
+  const startedAt = performance.now()
+  if (flags.list) {
+    for (const fault of FAULTS) console.log(`${fault.name.padEnd(30)} ${fault.promise}`)
+    return 0
+  }
+  const faults = chosen()
+  if (faults.length === 0) throw new Error('no fault has such a name; --list shows them')
+  if (!flags.json) console.log(`seed ${seed}, ${faults.length} faults, Node ${process.versions.node}`)
+  const outcomes = await runTable(faults)
+  const broken = outcomes.filter((outcome) => outcome.status === 'broken')
+  if (flags.json) console.log(JSON.stringify({ seed, outcomes, broken: broken.length, seconds: (performance.now() - startedAt) / 1_000 }, null, 2))
+  else printTable(outcomes, { seed, seconds: (performance.now() - startedAt) / 1_000 })
+  return broken.length === 0 ? 0 : 1
+}
+
+main().then((code) => process.exit(code), (failure: unknown) => {
+  console.error(failure)
+  process.exit(2)
+})
