@@ -49,6 +49,12 @@ export function looksSealed (value: string): boolean {
   return value.length <= MAX_SEALED_LENGTH && SEALED.test(value)
 }
 
+/** The last character of base64 may carry bits that mean nothing: one token, one text. (24 bytes of nonce leave none.) */
+function isCanonical (sealed: string): boolean {
+  const cipher = sealed.slice(0, sealed.indexOf('.'))
+  return cipher.length % 4 === 0 || Buffer.from(cipher.slice(-(cipher.length % 4)), 'base64url').toString('base64url') === cipher.slice(-(cipher.length % 4))
+}
+
 /** Logs at debug for each malformed cookie, which is not of interest: rejections are counted. */
 const silent = { trace () {}, debug () {}, info () {}, warn () {}, error () {} }
 
@@ -68,6 +74,7 @@ class SecureSessionSeal implements TokenSeal {
   }
 
   open (sealed: string): unknown {
+    if (!isCanonical(sealed)) return undefined
     try {
       // Node's base64 reads both alphabets, and needs no padding.
       const cookie = sealed.replace('.', ';')
