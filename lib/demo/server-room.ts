@@ -1,9 +1,11 @@
 // What the dashboard can do to the servers, and what it sees of them: roles, and how far behind each replica is.
 //
-// Lag is measured with a heartbeat: a row that the primary writes twice a second while somebody looks. A replica's
-// lag is the age of the heartbeat that it shows, less what the latest would have at best.
+// Lag is measured with heartbeats: a row that the primary writes twice a second while somebody looks. A replica lags
+// since the first beat that it does not show; half a beat is allowed for the way. It is never nearer than its distance.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DemoCluster } from './demo-cluster.ts'
+import { roundTripMs } from './regions.ts'
 
 export interface ServerView {
   readonly region: string
@@ -20,12 +22,15 @@ export type Control =
 
 export const MAX_APPLY_DELAY_MS = 10_000
 const EVERY_MS = 500
+const BEATS_KEPT = 1_000
 
 export class ServerRoom {
   readonly #demo: DemoCluster
   readonly #paused = new Set<string>()
   readonly #delays = new Map<string, number>()
   readonly #lags = new Map<string, number>()
+  /** When the primary committed each, by the clock that all servers share. */
+  #beats: number[] = []
   #outdated: string | undefined
   #queue: Promise<unknown> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -63,21 +68,28 @@ export class ServerRoom {
       if (this.#watchers > 0) return
       clearInterval(this.#timer)
       this.#timer = undefined
+      // The next who looks must not find a pause between the beats to be lag.
+      this.#beats = []
+      this.#lags.clear()
     }
   }
 
   async #look (): Promise<void> {
     const { cluster } = this.#demo
     if (cluster.primary.running) {
-      if (!this.#prepared) await cluster.query('primary', 'create table if not exists demo_heartbeat (id int primary key, at timestamptz not null)')
+      if (!this.#prepared) await cluster.query('primary', 'create table if not exists demo_heartbeat (id int primary key, at bigint not null)')
       this.#prepared = true
-      await cluster.query('primary', 'insert into demo_heartbeat values (1, clock_timestamp()) on conflict (id) do update set at = excluded.at')
+      const [row] = await cluster.query('primary', 'insert into demo_heartbeat values (1, extract(epoch from clock_timestamp()) * 1000) on conflict (id) do update set at = excluded.at returning at')
+      this.#beats.push(Number(row?.['at']))
+      if (this.#beats.length > BEATS_KEPT) this.#beats.shift()
     }
+    await delay(EVERY_MS / 2)
     await Promise.all(cluster.replicas.map(async ({ name, running }) => {
       if (!running) return
-      const [row] = await cluster.query(name, 'select (extract(epoch from clock_timestamp() - at) * 1000)::text as age from demo_heartbeat')
-      const age = Number(row?.['age'])
-      if (Number.isFinite(age)) this.#lags.set(name, Math.max(0, age))
+      const [row] = await cluster.query(name, 'select at, (extract(epoch from clock_timestamp()) * 1000)::bigint as now from demo_heartbeat')
+      if (row === undefined) return
+      const missing = this.#beats.find((beat) => beat > Number(row['at']))
+      this.#lags.set(name, Math.max(roundTripMs(name, cluster.primary.name) / 2, missing === undefined ? 0 : Number(row['now']) - missing))
     }))
   }
 
@@ -139,6 +151,7 @@ export class ServerRoom {
     if (this.#delays.delete(region)) await cluster.setApplyDelay(region, 0)
     await cluster.promote(region, { followers: 'follow', address: 'follow' })
     this.#outdated = previous
+    this.#beats = []
     this.#lags.clear()
   }
 

@@ -123,7 +123,7 @@ function show (action, result) {
   showWay(byId('way'), result)
   world.showWay(steps)
   if (failed !== undefined) return
-  byId('entries').replaceChildren(...entries.slice(0, 8).map((entry) => html('li', {},
+  byId('entries').replaceChildren(...entries.slice(0, 6).map((entry) => html('li', {},
     html('b', {}, entry.author), ` ${entry.message} `, html('span', { class: 'where' }, `written in ${entry.region}`))))
 }
 
@@ -163,6 +163,9 @@ byId('compare').addEventListener('click', async () => {
     const hold = byId('hold').checked && server?.role === 'standby' && server.state === 'running' && server.applyDelayMs < HOLD_MS
     status.textContent = `As a user in ${here} …`
     comparisonRows([])
+    const release = () => { fetch('/api/control', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ type: 'lag', region: server.region, applyDelayMs: server.applyDelayMs }), keepalive: true }).catch(() => {}) }
+    // A page that is closed in the middle must not leave the replica behind.
+    if (hold) window.addEventListener('pagehide', release)
     try {
       if (hold) await post('/api/control', { type: 'lag', region: here, applyDelayMs: HOLD_MS })
       const results = []
@@ -178,7 +181,10 @@ byId('compare').addEventListener('click', async () => {
     } catch (failure) {
       status.textContent = failure.message
     } finally {
-      if (hold) await post('/api/control', { type: 'lag', region: here, applyDelayMs: server.applyDelayMs }).catch(() => {})
+      if (hold) {
+        window.removeEventListener('pagehide', release)
+        release()
+      }
     }
   })
 })

@@ -1,6 +1,6 @@
 // The regions in a ring, with their round trips; and the way of the last click, as it runs.
 
-import { ms, svg } from './svg.js'
+import { svg } from './svg.js'
 
 const WIDTH = 520
 const HEIGHT = 340
@@ -32,12 +32,15 @@ export class World {
       const angle = Math.PI * (sorted.length === 2 ? 1 + index : 5 / 6 + index * 2 / sorted.length)
       places.set(name, { x: WIDTH / 2 + Math.cos(angle) * 185, y: HEIGHT / 2 + (sorted.length === 3 ? 28 : 0) + Math.sin(angle) * (sorted.length === 3 ? 128 : 112) })
     }
+    const labels = []
     for (const { from, to, ms } of roundTrips) {
       const [a, b] = [places.get(from), places.get(to)]
       const line = svg('line', { x1: a.x, y1: a.y, x2: b.x, y2: b.y, class: 'link' })
       this.#links.set(pair(from, to), line)
-      picture.append(line, svg('text', { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 4, class: 'distance' }, `${ms} ms`))
+      picture.append(line)
+      labels.push(svg('rect', { class: 'plate', x: (a.x + b.x) / 2 - 32, y: (a.y + b.y) / 2 - 12, width: 64, height: 22, rx: 5 }), svg('text', { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 4, class: 'distance' }, `${ms} ms`))
     }
+    picture.append(...labels)
     for (const { name, city } of regions) {
       const { x, y } = places.get(name)
       const role = svg('text', { class: 'small', y: 16 })
@@ -89,10 +92,6 @@ export class World {
       }
     }
     if (run === this.#run) this.#traveller.setAttribute('visibility', 'hidden')
-  }
-
-  describe (steps) {
-    return steps.flatMap(legsOf).map(({ from, to, times, tookMs }) => from === to ? `in ${from}` : `${from} to ${to}, ${times} x ${ms(tookMs)}`).join('; ')
   }
 }
 
