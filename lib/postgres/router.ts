@@ -64,7 +64,15 @@ const provesNotRun: ReadonlySet<Verdict> = new Set<Verdict>(['standby-refusal', 
 /** How long a failed callback's running statements may hold up the rollback. */
 const ROLLBACK_PATIENCE_MS = 500
 
-type LocalRead = Extract<Work<unknown>, { readonly type: 'statement' }>
+type StatementWork = Extract<Work<unknown>, { readonly type: 'statement' }>
+
+/** A failed attempt that the caller of `run` has made. */
+interface EarlierAttempt {
+  readonly failure: unknown
+  readonly target: Target
+  /** `unsent`: no connection was to be had. */
+  readonly at: 'unsent' | 'sent'
+}
 
 /** How far an operation has come, over its attempts. */
 interface Progress {
@@ -103,7 +111,7 @@ export class Router implements Executor {
     return new Router(this.#shared, change.scope ?? this.#scope, { binding: change.binding ?? this.#options.binding, tracking: change.tracking ?? this.#options.tracking })
   }
 
-  /** The hot path: an unconstrained read runs here without an async function, on a connection that is free. */
+  /** The hot path: an unconstrained read, and a write whose position nobody wants, run here without an async function. */
   execute (operation: Operation<unknown>): Promise<unknown> {
     const refusal = this.#refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -118,7 +126,11 @@ export class Router implements Executor {
     if (work.type === 'constant') return Promise.resolve(work.value)
     if (compiled.access === 'read' && work.type === 'statement') {
       const decision = this.#decide('read', 'statement', undefined)
-      if (decision.type === 'local' && decision.reason !== 'floor-reached') return this.#readLocal(compiled, work, decision.reason)
+      if (decision.type === 'local' && decision.reason !== 'floor-reached') return this.#runDirect(compiled, work, this.#shared.servers.local, decision.reason)
+    } else if (compiled.access === 'write' && work.type === 'statement' && !(this.#scope.stamps && this.#options.tracking === 'tracked')) {
+      const decision = this.#decide('write', 'statement', undefined)
+      if (decision.type === 'local') return this.#runDirect(compiled, work, this.#shared.servers.local, decision.reason)
+      if (decision.type === 'primary') return this.#runDirect(compiled, work, this.#shared.servers.primary, decision.reason)
     }
     return this.run(operationJob(compiled))
   }
@@ -127,23 +139,22 @@ export class Router implements Executor {
     return this.#scope.state.signal ?? (this.#shared.closed ? new ClientClosedError() : undefined)
   }
 
-  #readLocal (compiled: CompiledOperation, work: LocalRead, reason: string): Promise<unknown> {
-    const target = this.#shared.servers.local
+  #runDirect (compiled: CompiledOperation, work: StatementWork, target: Target, reason: string): Promise<unknown> {
     let acquired: Connection | Promise<Connection>
     try {
       acquired = this.#acquire(target, undefined)
-    } catch (error) {
-      return this.run(operationJob(compiled), error)
+    } catch (failure) {
+      return this.run(operationJob(compiled), { failure, target, at: 'unsent' })
     }
     if (acquired instanceof Promise) {
       return acquired.then(
-        (connection) => this.#readOn(connection, target, compiled, work, reason),
-        (error: unknown) => this.run(operationJob(compiled), error))
+        (connection) => compiled.access === 'read' ? this.#readOn(connection, target, compiled, work, reason) : this.#writeOn(connection, target, compiled, work, reason),
+        (failure: unknown) => this.run(operationJob(compiled), { failure, target, at: 'unsent' }))
     }
-    return this.#readOn(acquired, target, compiled, work, reason)
+    return compiled.access === 'read' ? this.#readOn(acquired, target, compiled, work, reason) : this.#writeOn(acquired, target, compiled, work, reason)
   }
 
-  #readOn (connection: Connection, target: Target, compiled: CompiledOperation, work: LocalRead, reason: string): Promise<unknown> {
+  #readOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
     const { onRouted, statementTimeoutMs } = this.#scope
     const startedAtMs = onRouted === undefined ? 0 : this.#shared.nowMs()
     return (statementTimeoutMs === undefined ? connection.query(work.statement) : connection.query(work.statement, { deadlineMs: statementTimeoutMs })).then(
@@ -155,19 +166,56 @@ export class Router implements Executor {
       (failure: unknown) => {
         target.release(connection)
         if (onRouted !== undefined) this.#routed('local', 'read', reason, startedAtMs, true)
-        return this.run(operationJob(compiled), failure)
+        return this.run(operationJob(compiled), { failure, target, at: 'sent' })
       })
   }
 
-  /** Runs a job wherever the facts say, until it has an outcome. `earlier`: a failure of a local attempt that the caller made. */
-  async run<T> (job: Job<T>, earlier?: unknown): Promise<T> {
+  /** As `#attempt`, for what needs neither a look nor the position of its commit. */
+  #writeOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
+    const { onRouted, statementTimeoutMs, state } = this.#scope
+    const signal = state.beginWrite()
+    if (signal !== undefined) {
+      target.release(connection)
+      return Promise.reject(signal)
+    }
+    const startedAtMs = onRouted === undefined ? 0 : this.#shared.nowMs()
+    return (statementTimeoutMs === undefined ? connection.query(work.statement) : connection.query(work.statement, { deadlineMs: statementTimeoutMs })).then(
+      (result) => {
+        this.#release(target, connection, 'write')
+        if (onRouted !== undefined) this.#routed(target.name, 'write', reason, startedAtMs, false)
+        state.writeRan(target.name)
+        let value: unknown
+        try {
+          value = work.decode(result)
+        } catch (error) {
+          if (result.count !== 0) this.#committed(undefined, 'committed')
+          throw error
+        }
+        this.#committed(undefined, 'committed')
+        return value
+      },
+      (failure: unknown) => {
+        this.#release(target, connection, 'write')
+        if (onRouted !== undefined) this.#routed(target.name, 'write', reason, startedAtMs, true)
+        return this.run(operationJob(compiled), { failure, target, at: 'sent' })
+      })
+  }
+
+  /** Runs a job wherever the facts say, until it has an outcome. */
+  async run<T> (job: Job<T>, earlier?: EarlierAttempt): Promise<T> {
     if (this.#shared.opening !== undefined) await this.#shared.opening()
     const progress = newProgress()
     if (earlier !== undefined) {
-      if (!(earlier instanceof DriverFailure)) throw earlier
-      const target = this.#shared.servers.local
-      target.report(earlier)
-      this.#afterFailure(earlier, { job, target, verdict: classify(earlier, target.facts.role), progress })
+      const { failure, target } = earlier
+      const pending = earlier.at === 'sent' && job.access === 'write'
+      if (!(failure instanceof DriverFailure)) {
+        if (pending) this.#scope.state.writeRan(target.name)
+        throw failure
+      }
+      target.report(failure)
+      const verdict = earlier.at === 'unsent' ? 'not-run' : classify(failure, target.facts.role)
+      if (pending) this.#settleFailedWrite(target, verdict, job.access)
+      this.#afterFailure(failure, { job, target, verdict, progress })
     }
     for (;;) {
       if (progress.facts === 'doubtful') await this.#lookAtBoth(progress)
@@ -442,6 +490,17 @@ export class Router implements Executor {
 
   /** `$transaction(callback)`. The callback runs once, or once more for each conflict that its caller allowed. */
   async transact<T> (callback: (executor: Executor) => Promise<T>, options: CallbackOptions): Promise<T> {
+    if (options.readOnly === true) return this.#transact(callback, options)
+    const { state } = this.#scope
+    state.operationBegins()
+    try {
+      return await this.#transact(callback, options)
+    } finally {
+      state.operationEnds()
+    }
+  }
+
+  async #transact<T> (callback: (executor: Executor) => Promise<T>, options: CallbackOptions): Promise<T> {
     if (this.#shared.opening !== undefined) await this.#shared.opening()
     for (let attempt = 0; ; attempt++) {
       try {
