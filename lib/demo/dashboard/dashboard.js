@@ -36,7 +36,7 @@ const topology = await (await fetch('/api/topology')).json()
 const names = topology.regions.map(({ name }) => name)
 const world = new World(byId('world'), topology)
 const plot = new LagPlot(byId('lag-plot'), names)
-const controls = new ServerControls({ root: byId('servers'), status: byId('server-status'), topology, send: (control) => post('/api/control', control) })
+const controls = new ServerControls({ root: byId('servers'), status: byId('server-status'), topology, send: async (control) => showState(await post('/api/control', control)) })
 let servers = []
 let here = names.at(-1)
 
@@ -77,7 +77,7 @@ function be (region) {
 function click (action, over = {}) {
   const fields = new FormData(form)
   return post('/api/visit', {
-    region: here, action, routing: fields.get('routing'), consistency: fields.get('consistency'), queries: Number(fields.get('queries')), author: fields.get('author'), message: fields.get('message'), ...over,
+    region: here, action, routing: fields.get('routing'), consistency: fields.get('consistency') ?? 'eventual', queries: Number(fields.get('queries')), author: fields.get('author'), message: fields.get('message'), ...over,
   })
 }
 

@@ -69,7 +69,7 @@ export class ServerControls {
 
   async #do (control, told) {
     await this.working('…', async () => {
-      this.show((await this.#send(control)).servers)
+      await this.#send(control)
       this.#status.textContent = told
       // A button that went away takes the focus with it.
       const card = this.#cards.get(control.region)
