@@ -5,8 +5,15 @@ import type { TargetFacts } from '../core/server-facts.ts'
 
 export interface StartUpWarning {
   readonly endpoint: 'local' | 'primary'
-  readonly reason: 'primary-is-standby' | 'untrusted-replica' | 'foreign-replica' | 'pool-too-large' | 'pooler' | 'no-positions' | 'several-members'
+  readonly reason: 'primary-is-standby' | 'untrusted-replica' | 'foreign-replica' | 'pool-too-large' | 'pooler' | 'no-positions' | 'several-members' | 'replica-is-primary'
   readonly message: string
+}
+
+interface Setting {
+  readonly pool: ResolvedPool
+  readonly database: { readonly replica: unknown }
+  readonly region?: string | undefined
+  readonly primaryRegion?: string | undefined
 }
 
 interface Found {
@@ -18,11 +25,12 @@ interface Found {
 /** Connections of this process beside its pool: the monitor's. */
 const OWN_CONNECTIONS = 1
 
-export function startUpWarnings (found: Found, { pool }: { readonly pool: ResolvedPool }): StartUpWarning[] {
+export function startUpWarnings (found: Found, { pool, database, region, primaryRegion }: Setting): StartUpWarning[] {
   const { local, primary, shared } = found
   const warnings: StartUpWarning[] = []
   const warn = (endpoint: 'local' | 'primary', reason: StartUpWarning['reason'], message: string): void => { warnings.push({ endpoint, reason, message }) }
 
+  if (shared && database.replica !== undefined && primary.role === 'primary' && region !== primaryRegion) warn('local', 'replica-is-primary', `the replica of region ${region ?? '?'} is the primary itself, so every read travels to it; point \`database.replica\` (DATABASE_REPLICA_URL) at the standby of this region`)
   if (primary.role === 'standby') warn('primary', 'primary-is-standby', 'the configured primary is a standby: writes will fail until it is promoted or found elsewhere; check `database.primary` (DATABASE_URL)')
   if (local.fenced === 'unproven-promotion') warn('local', 'untrusted-replica', 'the configured replica is out of recovery and was never seen on a newer timeline: it is not written; set `trustPromotedReplica` if it was promoted')
   if (local.fenced === 'foreign-system') warn('local', 'foreign-replica', 'the configured replica belongs to another system than the primary (a logical subscriber?): it is read only, and only `token.mode: \'time\'` can say how old its data is')

@@ -41,7 +41,7 @@ export interface Log {
 }
 
 export type ServersOptions = Pick<ResolvedClientOptions,
-  'database' | 'pool' | 'trustPromotedReplica' | 'connectTimeoutMs' | 'statementTimeoutMs' | 'closeTimeoutMs' | 'health'>
+  'database' | 'pool' | 'trustPromotedReplica' | 'connectTimeoutMs' | 'statementTimeoutMs' | 'closeTimeoutMs' | 'health'> & Partial<Pick<ResolvedClientOptions, 'region' | 'primaryRegion'>>
 
 export interface ServersParts {
   readonly log: Log
