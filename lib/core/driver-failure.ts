@@ -1,8 +1,8 @@
 // What went wrong below the client, in one shape: the driver layer makes it, everything above classifies it.
 // It holds the server's own fields; its message never leaves the process (API 2.3).
 
-/** `server`: an ErrorResponse. `connect`: no session came about. `lost`: the session ended while a statement ran. `deadline`: the client ended the session because its deadline passed. */
-export type DriverFailureKind = 'server' | 'connect' | 'lost' | 'deadline'
+/** `server`: an ErrorResponse. `connect`: no session came about. `lost`: the session ended while a statement ran. `deadline`: the client ended the session because its deadline passed. `stalled`: all connections were busy, without an answer on any, for as long as one could be waited for. */
+export type DriverFailureKind = 'server' | 'connect' | 'lost' | 'deadline' | 'stalled'
 
 export interface DriverFailureFields {
   readonly kind: DriverFailureKind

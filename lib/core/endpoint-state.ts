@@ -11,6 +11,9 @@
 // are one event, and the look that follows tells whether the server still stands. A server that refuses connections
 // is found out within a few milliseconds all the same, since a failed look is soon followed by the next.
 //
+// Silence weighs more than an error: where a deadline passed, or every connection was out for as long as somebody
+// waited for one, requests have paid for it already. Then one failed look is enough.
+//
 // The role stays as last proven while the server is down: a primary that is not heard for a while is no reason to
 // send its requests to another node that may think the same (DESIGN 4.4).
 
@@ -35,6 +38,8 @@ export type EndpointEvent =
   | { readonly type: 'look-failed', readonly atMs: number }
   /** A statement of real traffic failed in a way that speaks of the server. */
   | { readonly type: 'traffic-failed', readonly atMs: number }
+  /** Real traffic had no answer at all for as long as it could wait. */
+  | { readonly type: 'traffic-stalled', readonly atMs: number }
   /** A look begins. */
   | { readonly type: 'trial', readonly atMs: number }
   /** Another server is behind the name now. */
@@ -66,6 +71,8 @@ export function nextEndpointState (state: EndpointState, event: EndpointEvent, l
     }
     case 'look-failed': return failed({ ...state, up: false, suspected: false }, event.atMs, limits)
     case 'traffic-failed': return state.suspected || state.breaker !== 'closed' ? state : failed({ ...state, suspected: true }, event.atMs, limits)
+    // Short of opening it: one slow statement or one dead connection is not the server; the look that follows decides.
+    case 'traffic-stalled': return state.breaker !== 'closed' ? state : { ...state, suspected: true, failures: Math.max(state.failures, limits.failures - 1) }
     case 'trial': return state.breaker === 'open' && isCooledDown(state, event.atMs, limits) ? { ...state, breaker: 'half-open' } : state
     case 'replaced': return initialEndpointState
     default: return event satisfies never

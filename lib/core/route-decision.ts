@@ -293,6 +293,12 @@ function afterLoss (facts: FailureFacts): FailureDecision {
     // The time is spent: no second try here. A frozen replica is what this looks like.
     return onReplica && !facts.shared ? elsewhere(facts, 'replica-down', raise('statement-timeout')) : raise('statement-timeout')
   }
+  if (facts.kind === 'stalled') {
+    // Nor here; but nothing was sent, so another server may do it.
+    if (facts.fellBack === 'replica-down') return raise('database-unavailable')
+    if (target === 'primary' || access === 'write' || facts.shared) return raise('primary-unavailable')
+    return elsewhere(facts, 'replica-down', raise('database-unavailable'))
+  }
   if (facts.attempts.reads < facts.retries.reads) {
     return { type: 'retry', counts: 'reads', reason: facts.verdict === 'not-run' ? 'did-not-run' : 'connection-lost' }
   }

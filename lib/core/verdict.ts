@@ -103,6 +103,7 @@ function leavesOutcomeOpen (code: string): boolean {
 export function classify (failure: DriverFailureFields, role: Role): Verdict {
   switch (failure.kind) {
     case 'connect': return 'not-run'
+    case 'stalled': return 'not-run'
     case 'deadline': return failure.sent ? 'unknown-outcome' : 'not-run'
     case 'lost': return classifyLost(failure, role)
     case 'server': return classifyAnswer(failure, role)
@@ -166,6 +167,7 @@ export function countsAgainstServer (failure: DriverFailureFields): boolean {
   switch (failure.kind) {
     case 'connect': return true
     case 'deadline': return true
+    case 'stalled': return true
     case 'lost': return !ENDED_WITHOUT_EFFECT.has(failure.code) && !CONFLICT_CODES.has(failure.code)
     case 'server': return failure.code.startsWith('57P0') || failure.code.startsWith('53')
     default: return failure.kind satisfies never

@@ -12,9 +12,12 @@
 // - One timer counts ticks while anything is in use: it ends sessions past their deadline (that the server should
 //   have kept), and refuses waiters past theirs. There is no timer, promise or closure for a statement that finds
 //   a free connection.
+// - A wait that was too long is an overload, unless every connection was busy all the while: then it is the server
+//   that does not answer, which another one may do (`POOL_STALLED`).
 // - The epoch is raised when any connection opens or closes: what was known of the server's position counts in
 //   one epoch only (DESIGN 5).
 
+import { DriverFailure } from '../core/driver-failure.ts'
 import { ClientClosedError, OverloadedError } from '../core/errors.ts'
 import { TICK_MS, type Clock, type Connection, type Session, type SessionOptions } from './driver.ts'
 import { PreparedAdmission } from './prepared-admission.ts'
@@ -78,6 +81,8 @@ export class Pool {
   #overloads = 0
   #sweep = 0
   #reopenAtTick = 0
+  /** When a connection was last given back by somebody whom the server had answered. */
+  #answeredAtTick = 0
   #ticker: NodeJS.Timeout | undefined
   #sweeper: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
@@ -115,6 +120,7 @@ export class Pool {
     if (session.lease === 'borrowed') this.#borrowed--
     session.lease = 'none'
     this.#inUse--
+    if (!session.dead) this.#answeredAtTick = this.#clock.tick
     if (session.dead) this.#grow()
     // Given back in mid-statement or mid-transaction: the next owner must not inherit that. The server rolls back.
     else if (session.busy || session.inTransaction) session.destroy()
@@ -142,6 +148,11 @@ export class Pool {
    */
   reset (which: 'all' | 'idle'): void {
     for (const session of which === 'all' ? [...this.#sessions] : [...this.#idle]) session.destroy()
+  }
+
+  /** Whoever waits for a connection hears at once that there will be none. */
+  refuseWaiters (failure: DriverFailure): void {
+    for (const waiter of this.#waiters.takeAll()) waiter.reject(failure)
   }
 
   /**
@@ -201,6 +212,7 @@ export class Pool {
         priority,
         resolve,
         reject,
+        sinceTick: this.#clock.tick,
         expiresAtTick: this.#clock.tick + Math.ceil((options.timeoutMs ?? this.#options.queueTimeoutMs) / TICK_MS) + 1,
         signal: options.signal,
         onAbort: undefined,
@@ -297,13 +309,21 @@ export class Pool {
     for (const session of this.#sessions) if (session.expiresAtTick <= tick) session.expire()
     for (const waiter of this.#waiters.expired(tick)) {
       this.#overloads++
-      waiter.reject(new OverloadedError('the wait was too long'))
+      waiter.reject(this.#answeredAtTick >= waiter.sinceTick || !this.#isStalled()
+        ? new OverloadedError('the wait was too long')
+        : new DriverFailure('No connection came back while one was waited for.', { kind: 'stalled', code: 'POOL_STALLED', sent: false }))
     }
     if (this.#waiters.size > 0) this.#grow()
     else if (this.#inUse === 0) {
       clearInterval(this.#ticker)
       this.#ticker = undefined
     }
+  }
+
+  /** A session that somebody holds without a statement under way is not waited for because of the server. */
+  #isStalled (): boolean {
+    for (const session of this.#sessions) if (!session.busy) return false
+    return true
   }
 
   #startSweeping (): void {

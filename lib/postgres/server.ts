@@ -1,7 +1,7 @@
 // One server as this process sees it over one endpoint: address, pool, monitor, health. It is the mutable thing;
 // what others read are snapshots.
 
-import type { DriverFailure } from '../core/driver-failure.ts'
+import { DriverFailure } from '../core/driver-failure.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { initialEndpointState, nextEndpointState, type BreakerLimits, type EndpointEvent, type EndpointState } from '../core/endpoint-state.ts'
 import { unknownFingerprint, type Fingerprint, type Positions, type ServerSettings } from '../core/server-facts.ts'
@@ -113,7 +113,7 @@ export class Server {
 
   report (failure: DriverFailure): void {
     if (!countsAgainstServer(failure)) return
-    this.#apply({ type: 'traffic-failed', atMs: this.#options.nowMs() }, failure)
+    this.#apply({ type: failure.kind === 'deadline' || failure.kind === 'stalled' ? 'traffic-stalled' : 'traffic-failed', atMs: this.#options.nowMs() }, failure)
     this.#monitor.look().catch(ignore)
   }
 
@@ -207,7 +207,11 @@ export class Server {
     const wasOpen = this.#snapshot.state.breaker === 'open'
     if (failure.kind === 'connect') this.#choice.giveUp()
     this.#apply({ type: 'look-failed', atMs: this.#options.nowMs() }, failure)
-    if (!wasOpen && this.#snapshot.state.breaker === 'open') this.#pool.reset(this.#snapshot.state.role === 'primary' ? 'idle' : 'all')
+    if (!wasOpen && this.#snapshot.state.breaker === 'open') {
+      this.#pool.reset(this.#snapshot.state.role === 'primary' ? 'idle' : 'all')
+      // Who waits for a connection would wait in vain; another server may answer, or a refusal comes at once.
+      this.#pool.refuseWaiters(new DriverFailure('The server does not answer.', { kind: 'connect', code: 'SERVER_DOWN', sent: false, cause: failure }))
+    }
     return this.#untilTrialMs()
   }
 

@@ -6,6 +6,8 @@ export interface Waiter<T> {
   readonly priority: Priority
   readonly resolve: (value: T) => void
   readonly reject: (error: unknown) => void
+  /** When the wait began. */
+  readonly sinceTick: number
   readonly expiresAtTick: number
   readonly signal: AbortSignal | undefined
   /** Bound to `signal`; kept so that it can be taken off again. */

@@ -6,6 +6,7 @@ const run = (...events: EndpointEvent[]): EndpointState => events.reduce((state,
 const seen = (role: 'primary' | 'standby' | 'unknown', atMs = 0): EndpointEvent => ({ type: 'looked', role, atMs })
 const failed = (atMs = 0): EndpointEvent => ({ type: 'look-failed', atMs })
 const traffic = (atMs = 0): EndpointEvent => ({ type: 'traffic-failed', atMs })
+const stalled = (atMs = 0): EndpointEvent => ({ type: 'traffic-stalled', atMs })
 const trial = (atMs: number): EndpointEvent => ({ type: 'trial', atMs })
 
 const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointState> }[] = [
@@ -19,6 +20,10 @@ const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointSta
   { name: 'traffic and looks count together', events: [traffic(), failed(), traffic()], expect: { breaker: 'open' } },
   { name: 'ten connections lost in one moment are one failure', events: Array.from({ length: 10 }, () => traffic()), expect: { breaker: 'closed', failures: 1 } },
   { name: 'traffic does not say that the server is down', events: [seen('standby'), traffic()], expect: { up: true } },
+  { name: 'traffic without any answer leaves it to one look', events: [seen('standby'), stalled(), failed()], expect: { breaker: 'open' } },
+  { name: 'a look that is answered clears the suspicion', events: [stalled(), stalled(), seen('standby'), failed(), failed()], expect: { breaker: 'closed', failures: 2 } },
+  { name: 'silence alone does not open it', events: Array.from({ length: 10 }, () => stalled()), expect: { breaker: 'closed', failures: 2 } },
+  { name: 'silence while it is open changes nothing', events: [failed(), failed(), failed(0), stalled(1)], expect: { breaker: 'open', failures: 3 } },
   { name: 'no trial before the cooldown is over', events: [failed(), failed(), failed(0), trial(4_999)], expect: { breaker: 'open' } },
   { name: 'a trial after the cooldown', events: [failed(), failed(), failed(0), trial(5_000)], expect: { breaker: 'half-open' } },
   { name: 'a trial that succeeds closes', events: [failed(), failed(), failed(0), trial(5_000), seen('standby', 5_001)], expect: { breaker: 'closed', failures: 0, openedAtMs: undefined } },

@@ -74,6 +74,7 @@ const rows: { name: string, failure: DriverFailureFields, role: Role, expect: Ve
   { name: 'no connection', failure: { kind: 'connect', code: 'ECONNREFUSED', sent: false }, role: 'primary', expect: 'not-run' },
   { name: 'too many connections', failure: { kind: 'connect', code: '53300', sent: false }, role: 'standby', expect: 'not-run' },
   { name: 'a deadline after the bytes were sent', failure: { kind: 'deadline', code: 'DEADLINE', sent: true }, role: 'primary', expect: 'unknown-outcome' },
+  { name: 'no connection came free, and none answered', failure: { kind: 'stalled', code: 'POOL_STALLED', sent: false }, role: 'standby', expect: 'not-run' },
   { name: 'a deadline before that', failure: { kind: 'deadline', code: 'DEADLINE', sent: false }, role: 'primary', expect: 'not-run' },
 ]
 
@@ -94,6 +95,7 @@ await t.test('only an unknown outcome leaves open whether a write took effect', 
 await t.test('the breaker counts what speaks of the server, and not what speaks of a statement', async (t) => {
   const counts: [string, DriverFailureFields, boolean][] = [
     ['no connection', { kind: 'connect', code: 'ECONNREFUSED', sent: false }, true],
+    ['no answer on any connection', { kind: 'stalled', code: 'POOL_STALLED', sent: false }, true],
     ['a deadline', { kind: 'deadline', code: 'DEADLINE', sent: true }, true],
     ['a lost connection', lost('CONNECTION_CLOSED'), true],
     ['a session that ended for idling', lost('57P05'), false],

@@ -78,7 +78,7 @@ export class Load {
       this.#activeMs = performance.now() - this.#startedAt
       // Behind the plan it catches up: a pause of this process must not lower the load.
       const planned = Math.floor(this.#activeMs * this.#options.perSecond / 1_000)
-      for (; due < planned; due++) void this.send()
+      for (; due < planned; due++) this.send().catch(() => {})
     }, STEP_MS)
   }
 

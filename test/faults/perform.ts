@@ -21,13 +21,14 @@ export interface Outcome {
   readonly outageMs?: number
   /** Of this process's event loop: a starved machine shows here, not in the product. */
   readonly loopP99Ms?: number
+  readonly busy?: number
   readonly notes: readonly string[]
   readonly breaches: readonly string[]
   readonly tookMs: number
 }
 
 export const PER_SECOND = 220
-const WARM_MS = 600
+const WARM_MS = 500
 const HOLD_MS = 1_500
 const RECOVER_MS = 5_000
 const CALM_MS = 300
@@ -56,6 +57,7 @@ export async function perform (fault: Fault, given: { readonly stand: Stand, rea
   let recoveredAt: number | undefined
   const loop = monitorEventLoopDelay({ resolution: 10 })
   loop.enable()
+  const busy = performance.eventLoopUtilization()
   try {
     await fault.prepare?.(stage)
     load.start()
@@ -91,6 +93,7 @@ export async function perform (fault: Fault, given: { readonly stand: Stand, rea
     ...(recoveredAt !== undefined && { recoveredMs: Math.max(0, recoveredAt - times.healedAt) }),
     ...(last > 0 && { outageMs: last - times.injectedAt }),
     loopP99Ms: loop.percentile(99) / 1e6,
+    busy: performance.eventLoopUtilization(busy).utilization,
     notes,
     breaches: all,
     tookMs: performance.now() - beganAt,

@@ -15,7 +15,7 @@ function seen (outcome: Outcome): string {
 
 export function progress (outcome: Outcome): void {
   const { verdict } = outcome
-  console.log(`${MARK[outcome.status].padEnd(7)} ${outcome.name.padEnd(30)} ${verdict === undefined ? outcome.reason : `${verdict.answered}/${verdict.requests} at ${verdict.perSecond.toFixed(0)}/s, recovered ${rounded(outcome.recoveredMs)} ms, slowest ${rounded(verdict.slowestMs)} ms, loop p99 ${rounded(outcome.loopP99Ms)} ms; ${seen(outcome)}`}`)
+  console.log(`${MARK[outcome.status].padEnd(7)} ${outcome.name.padEnd(30)} ${verdict === undefined ? outcome.reason : `${verdict.answered}/${verdict.requests} at ${verdict.perSecond.toFixed(0)}/s, recovered ${rounded(outcome.recoveredMs)} ms, slowest ${rounded(verdict.slowestMs)} ms, loop ${rounded((outcome.busy ?? 0) * 100)} % p99 ${rounded(outcome.loopP99Ms)} ms; ${seen(outcome)}`}`)
   for (const breach of outcome.breaches) console.log(`          ${breach}`)
 }
 

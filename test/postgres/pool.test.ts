@@ -240,3 +240,23 @@ await t.test('reset ends what idles, or everything', async (t) => {
   pool.release(busy)
   t.match(await (await pool.acquire()).query(one), { rows: [['1']] })
 })
+
+await t.test('a wait that is too long is an overload, unless all connections were busy without an answer', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 2, queueTimeoutMs: 100 })
+  const held = await take(pool, 2)
+  t.match(await rejection(pool.acquire()), { code: 'FST_MR_OVERLOADED' }, 'held without a statement: not the server\'s doing')
+  const running = held.map((connection) => connection.query({ text: 'select pg_sleep(0.6)', params: [] }))
+  t.match(await rejection(pool.acquire()), { kind: 'stalled', code: 'POOL_STALLED', sent: false })
+  await Promise.all(running)
+  for (const connection of held) pool.release(connection)
+})
+
+await t.test('waiters are refused at once when the server is known to be down', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 1 })
+  const held = await pool.acquire()
+  const waiting = [rejection(pool.acquire()), rejection(pool.acquire({ priority: 'borrowed' }))]
+  pool.refuseWaiters(new DriverFailure('down', { kind: 'connect', code: 'SERVER_DOWN', sent: false }))
+  for (const failure of await Promise.all(waiting)) t.match(failure, { kind: 'connect', code: 'SERVER_DOWN' })
+  t.equal(pool.stats().waiting, 0)
+  pool.release(held)
+})
