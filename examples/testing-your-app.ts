@@ -20,7 +20,7 @@ after(async () => { await cluster.close() })
 // #endregion cluster
 
 // #region replay
-await test('a post from Tokyo is written once, in Frankfurt', async () => {
+test('a post from Tokyo is written once, in Frankfurt', async () => {
   const answer = await cluster.edge.inject({ region: 'nrt', method: 'POST', url: '/posts', payload: { title: 'konnichiwa' } })
   assert.equal(answer.statusCode, 200)
   assert.deepEqual(answer.hops.map((hop) => hop.region), ['nrt', 'fra'])
@@ -29,7 +29,7 @@ await test('a post from Tokyo is written once, in Frankfurt', async () => {
 // #endregion replay
 
 // #region stale
-await test('a replica that is behind shows an older page, without an error', async () => {
+test('a replica that is behind shows an older page, without an error', async () => {
   await cluster.waitForReplay()
   await cluster.pauseReplay('nrt') // not a race: nothing arrives until it is resumed
   await cluster.query('primary', "insert into posts (title) values ('late')")
@@ -42,7 +42,7 @@ await test('a replica that is behind shows an older page, without an error', asy
 // #endregion stale
 
 // #region fault
-await test('reads go on while the primary is away', async () => {
+test('reads go on while the primary is away', async () => {
   await cluster.stop('fra')
   assert.equal((await cluster.edge.inject({ region: 'nrt', url: '/posts' })).statusCode, 200)
   await cluster.start('fra')
