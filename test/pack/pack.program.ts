@@ -136,7 +136,7 @@ const mistakes: readonly Mistake[] = [
   { name: 'a misspelt route config', program: app({ after: 'app.get("/", { config: { multiRegion: { intend: "write" } } }, () => 1)' }), says: [/FST_MR_ROUTE_CONFIG_INVALID/, /intent/] },
   {
     name: 'reply.send before the write',
-    program: app({ after: 'app.post("/", { config: { multiRegion: { intent: "auto" } } }, async (request, reply) => { reply.send("sent"); await request.db.$executeRaw`insert into posts (title) values (${"late"})`; console.log("wrote") })', run: `const response = await app.inject({ method: 'POST', url: '/', headers: ${hop} }); console.log(response.statusCode, response.body); await app.close()` }),
+    program: app({ after: 'app.post("/", { config: { multiRegion: { intent: "auto" } } }, async (request, reply) => { reply.send("sent"); await request.db.$executeRaw`insert into posts (title) values (${"late"})`; console.log("wrote"); written() })', before: 'let written; const writing = new Promise((resolve) => { written = resolve })', run: `const response = await app.inject({ method: 'POST', url: '/', headers: ${hop} }); console.log(response.statusCode, response.body); await writing; await app.close()` }),
     says: [/200 sent/, /wrote/],
   },
   {
