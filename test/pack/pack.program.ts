@@ -1,3 +1,4 @@
+/* eslint-disable no-template-curly-in-string -- programs are text here */
 // The first five minutes: the packed tarball in an empty folder. TypeScript and JavaScript, `import` and `require`,
 // the README's quick start as written, and the likeliest mistakes, each of which must end in words that name the remedy.
 
