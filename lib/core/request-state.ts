@@ -68,6 +68,7 @@ export function nextRequestState (state: RequestSnapshot, event: RequestEvent): 
 export class RequestState {
   #snapshot: RequestSnapshot = openRequest
   #signal: Error | undefined = undefined
+  #running = 0
   #idleListeners: (() => void)[] | undefined = undefined
 
   get place (): Place { return this.#snapshot.place }
@@ -103,15 +104,30 @@ export class RequestState {
     return this.#signal
   }
 
-  /** Calls back once no write is in flight: at once when that is so. */
+  /** An operation that may write has been started; from here on it may be waiting for a connection. */
+  operationBegins (): void { this.#running++ }
+
+  operationEnds (): void {
+    this.#running--
+    this.#notifyIdle()
+  }
+
+  /** Is no operation under way that may write, sent or not? */
+  get isIdle (): boolean { return this.#running === 0 && this.#snapshot.pendingWrites === 0 }
+
+  /** Calls back once it is idle: at once when that is so. */
   onIdle (listener: () => void): void {
-    if (this.#snapshot.pendingWrites === 0) listener()
+    if (this.isIdle) listener()
     else (this.#idleListeners ??= []).push(listener)
   }
 
   #advance (event: RequestEvent): void {
     this.#snapshot = nextRequestState(this.#snapshot, event)
-    if (this.#snapshot.pendingWrites === 0 && this.#idleListeners !== undefined) {
+    this.#notifyIdle()
+  }
+
+  #notifyIdle (): void {
+    if (this.isIdle && this.#idleListeners !== undefined) {
       const listeners = this.#idleListeners
       this.#idleListeners = undefined
       for (const listener of listeners) listener()

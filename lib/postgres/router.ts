@@ -85,13 +85,15 @@ interface Progress {
   replay: 'unknown' | 'blocked'
   /** The local server has failed this operation. */
   withoutLocal: boolean
+  /** The primary has failed it, and an older answer is allowed. */
+  withoutPrimary: boolean
   fellBack: 'no' | 'replica-down'
   lastFailure: Error | undefined
   /** `doubtful`: they contradict what a session said, so both servers are looked at before the next attempt. */
   facts: 'good' | 'doubtful'
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -202,7 +204,14 @@ export class Router implements Executor {
   }
 
   /** Runs a job wherever the facts say, until it has an outcome. */
-  async run<T> (job: Job<T>, earlier?: EarlierAttempt): Promise<T> {
+  run<T> (job: Job<T>, earlier?: EarlierAttempt): Promise<T> {
+    if (job.access === 'read') return this.#run(job, earlier)
+    const { state } = this.#scope
+    state.operationBegins()
+    return this.#run(job, earlier).finally(() => { state.operationEnds() })
+  }
+
+  async #run<T> (job: Job<T>, earlier: EarlierAttempt | undefined): Promise<T> {
     if (this.#shared.opening !== undefined) await this.#shared.opening()
     const progress = newProgress()
     if (earlier !== undefined) {
@@ -355,6 +364,9 @@ export class Router implements Executor {
           progress[decision.counts]++
           if (decision.reason === 'role-changed') progress.facts = 'doubtful'
           return
+        case 'stale':
+          progress.withoutPrimary = true
+          return
         case 'primary':
           progress.withoutLocal = true
           if (decision.reason === 'replica-down') progress.fellBack = 'replica-down'
@@ -385,6 +397,7 @@ export class Router implements Executor {
       replay: this.#replayFact(progress),
       shared: this.#shared.servers.facts.shared,
       fellBack: progress.fellBack,
+      whenPrimaryIsDown: this.#scope.whenPrimaryIsDown,
       attempts: progress,
       retries: this.#shared.retries,
       schemaReplay: job.text !== '' && this.#shared.schemaReplays.isSpent(job.text, this.#shared.nowMs()) ? 'spent' : 'allowed',
@@ -431,7 +444,7 @@ export class Router implements Executor {
       place: this.#scope.state.place,
       replay: this.#replayFact(progress),
       local: progress?.withoutLocal === true ? withoutServer(local) : freshness.type === 'at-least' ? { ...local, appliedLsn: servers.waiter.appliedLsn } : local,
-      primary,
+      primary: progress?.withoutPrimary === true ? withoutServer(primary) : primary,
       splitBrain: splitBrain === 'equal-timeline',
       look: progress?.look ?? 'untried',
       wait: this.#scope.waitMs > 0 && progress?.waited !== true ? 'allowed' : 'never',
@@ -464,7 +477,9 @@ export class Router implements Executor {
   }
 
   #acquire (target: Target, timeoutMs: number | undefined): Connection | Promise<Connection> {
-    return this.#scope.priority === 'native' && timeoutMs === undefined ? target.acquire() : target.acquire({ priority: this.#scope.priority, timeoutMs })
+    const { priority, farPriority = priority } = this.#scope
+    const own = target.name === 'primary' && !this.#shared.servers.facts.shared ? farPriority : priority
+    return own === 'native' && timeoutMs === undefined ? target.acquire() : target.acquire({ priority: own, timeoutMs })
   }
 
   async #tryAcquire (target: Target, timeoutMs: number | undefined, onFailure: (failure: DriverFailure) => void): Promise<Connection | undefined> {
