@@ -221,7 +221,7 @@ export class TokenConsistency implements SessionConsistency {
     }
     record.departed = true
     if (record.settings.consistency === 'monotonic' && context.statements > 0) this.#markSeen(context, reply, record)
-    if (context.state.pendingWrites === 0 && record.work === undefined) {
+    if (context.state.isIdle && record.work === undefined) {
       this.#leave(request, reply, record)
       done()
       return
@@ -232,7 +232,7 @@ export class TokenConsistency implements SessionConsistency {
       settled = true
       clearTimeout(timer)
       // Still running: its position will not be known in time, and it may be committed by then.
-      if (context.state.pendingWrites > 0 || record.work !== undefined) {
+      if (!context.state.isIdle || record.work !== undefined) {
         const nowMs = Date.now()
         record.stamp({ position: undefined, writtenAtMs: nowMs, unlocatedAtMs: nowMs, seen: undefined })
       }
