@@ -37,11 +37,15 @@ export function spread (values) {
   return { median, min: sorted[0], max: sorted.at(-1) }
 }
 
-/** Runs `operation` from `callers` loops for `ms`; returns operations a second and latency quantiles in ms. */
+/**
+ * Runs `operation` from `callers` loops for `ms`.
+ * @returns the latencies in ms, how long it took, and the microseconds of processor time that this process spent on it
+ */
 export async function drive (operation, { callers, ms }) {
   const latencies = []
-  const end = performance.now() + ms
+  const cpuBefore = process.cpuUsage()
   const started = performance.now()
+  const end = started + ms
   const loop = async (caller) => {
     for (let i = 0; ; i++) {
       const before = performance.now()
@@ -52,31 +56,46 @@ export async function drive (operation, { callers, ms }) {
   }
   await Promise.all(Array.from({ length: callers }, (_, caller) => loop(caller)))
   const elapsed = performance.now() - started
-  latencies.sort(byNumber)
-  return { rate: latencies.length / elapsed * 1000, p50: quantile(latencies, 0.5), p95: quantile(latencies, 0.95), p99: quantile(latencies, 0.99) }
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { latencies, elapsed, cpu: user + system }
+}
+
+/** Several runs of `drive` as one figure: operations a second, latency quantiles in ms, processor time in µs an operation. */
+export function summarize (runs) {
+  const latencies = runs.flatMap((run) => run.latencies).sort(byNumber)
+  const elapsed = runs.reduce((sum, run) => sum + run.elapsed, 0)
+  const cpu = runs.reduce((sum, run) => sum + run.cpu, 0)
+  return { rate: latencies.length / elapsed * 1000, p50: quantile(latencies, 0.5), p95: quantile(latencies, 0.95), p99: quantile(latencies, 0.99), cpu: cpu / latencies.length }
 }
 
 /**
- * @param contenders [{ name, run: () => Promise<{ rate, p50, p99 }> }]
+ * @param contenders [{ name, run: () => Promise<{ rate, p50, p99, cpu? }> }], each of whose runs is one round; or with
+ *   `slice: () => Promise<drive's result>`, of which a round takes `slices`, with the other contenders' between them: what
+ *   else the machine does then hits all alike, although a round is long
  * @returns per contender: spread of rate, p50, p99 and of the ratios to the baseline in the same round
  */
-export async function compare ({ contenders, baseline, rounds, seed, warmup = 1 }) {
+export async function compare ({ contenders, baseline, rounds, seed, slices = 1, warmup = 1 }) {
   const next = random(seed)
-  for (let i = 0; i < warmup; i++) for (const contender of contenders) await contender.run()
-  const samples = new Map(contenders.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of shuffle(contenders, next)) samples.get(contender.name).push(await contender.run())
+  const round = async () => {
+    const runs = new Map(contenders.map(({ name }) => [name, []]))
+    for (let i = 0; i < slices; i++) {
+      for (const contender of shuffle(contenders, next)) runs.get(contender.name).push(await (contender.slice ?? contender.run)())
+    }
+    return new Map(contenders.map(({ name, slice }) => [name, slice === undefined ? runs.get(name)[0] : summarize(runs.get(name))]))
   }
-  const base = samples.get(baseline)
+  for (let i = 0; i < warmup; i++) await round()
+  const samples = []
+  for (let i = 0; i < rounds; i++) samples.push(await round())
   return contenders.map(({ name }) => {
-    const own = samples.get(name)
+    const over = (pick) => spread(samples.map((sample) => pick(sample.get(name), sample.get(baseline))))
     return {
       name,
-      rate: spread(own.map((s) => s.rate)),
-      p50: spread(own.map((s) => s.p50)),
-      p99: spread(own.map((s) => s.p99)),
-      rateRatio: spread(own.map((s, i) => s.rate / base[i].rate)),
-      p99Ratio: spread(own.map((s, i) => s.p99 / base[i].p99)),
+      rate: over((own) => own.rate),
+      p50: over((own) => own.p50),
+      p99: over((own) => own.p99),
+      rateRatio: over((own, base) => own.rate / base.rate),
+      p99Ratio: over((own, base) => own.p99 / base.p99),
+      ...(samples[0].get(name).cpu === undefined ? {} : { cpu: over((own) => own.cpu), cpuRatio: over((own, base) => own.cpu / base.cpu) }),
     }
   })
 }
