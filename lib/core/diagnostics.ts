@@ -14,9 +14,10 @@ interface Origin {
 }
 
 export interface RequestDecidedMessage extends Origin {
+  /** `local`: the request used a database, and no replay was considered. `stay`: a replay was wanted and is not possible. */
   readonly decision: 'local' | 'replay' | 'stay'
-  /** The closed unions of the replay decision; `early` when nothing asked for a replay. */
-  readonly reason: ReplayReason | ReplayBlock
+  /** The closed unions of the replay decision; of a local request `open`, or which server it wrote to. */
+  readonly reason: ReplayReason | ReplayBlock | 'open' | 'local-write' | 'direct-write'
   readonly method: string
   /** The pattern, never the URL. */
   readonly route: string | undefined
@@ -83,8 +84,11 @@ export interface CaptureLateMessage extends Origin {
 
 export interface PoolSaturatedMessage extends Origin {
   readonly endpoint: 'local' | 'primary'
-  readonly reason: string
+  readonly reason: 'queue-full' | 'queue-timeout'
+  /** Statements that wait now. */
   readonly waiting: number
+  /** Refused since the last look. */
+  readonly refused: number
 }
 
 export interface Messages {

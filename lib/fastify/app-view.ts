@@ -35,6 +35,7 @@ export interface AppView {
   health (name?: string): Health
   /** Bytes of log that the local server has not replayed; 0 where it is the primary, undefined where it is not known. */
   lag (name?: string): number | undefined
+  /** What happened since the start, of one database. */
   counters (name?: string): CounterSnapshot
   /** Runs a statement on one of the two servers: ``sql('local')`select now()` ``. Nothing is routed or replayed. */
   sql (which: 'local' | 'primary', name?: string): TargetSql
@@ -87,7 +88,8 @@ export class MultiRegionApp implements AppView {
   }
 
   counters (name?: string): CounterSnapshot {
-    return this.#registration(name).counters.snapshot()
+    const { counters, session } = this.#registration(name)
+    return counters.snapshot(session?.counts())
   }
 
   sql (which: 'local' | 'primary', name?: string): TargetSql {

@@ -17,11 +17,11 @@
 
 import { Transform, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, preParsingHookHandler, RouteOptions } from 'fastify'
-import { deriveIntent, earlyReason } from '../core/intent.ts'
+import { deriveIntent, earlyReason, type EarlyReason } from '../core/intent.ts'
 import type { Family, Registration } from './registration.ts'
-import { replayEarly } from './replay-gate.ts'
+import { replayEarly, requestEnded } from './replay-gate.ts'
 import { contextOf } from './request-client.ts'
-import { kAnswering, kContext, kFinalised, kReply } from './request-context.ts'
+import { kAnswering, kContext, kFinalised, kReply, type RequestContext } from './request-context.ts'
 import type { RequestToken } from './request-token.ts'
 import { addServerTiming } from './server-timing.ts'
 import type { RouteSettings } from './route-settings.ts'
@@ -52,7 +52,7 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
     }
     if (hasRule) {
       const reason = earlyReason(deriveIntent(settings.intent, request.method), settings.consistency)
-      if (reason !== null && main.servers.facts.local.role !== 'primary' && replayEarly(contextOf(request), main, reason) === null) {
+      if (reason !== null && main.servers.facts.local.role !== 'primary' && !isServedStale(reason, settings, main) && replayEarly(contextOf(request), main, reason) === null) {
         reply.send(null)
         return
       }
@@ -60,6 +60,12 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
     if (main.session === null) done()
     else arrive(request, reply, { main, done })
   }
+}
+
+/** The primary is known to be down, and the route would rather have an older answer from here. */
+function isServedStale (reason: EarlyReason, settings: RouteSettings, { servers }: Registration): boolean {
+  const { local, primary } = servers.facts
+  return reason === 'strong-consistency' && settings.whenPrimaryIsDown === 'stale' && primary.breaker === 'open' && local.breaker !== 'open'
 }
 
 interface Arriving { readonly main: Registration, readonly done: () => void }
@@ -80,6 +86,7 @@ const CLIENT_GONE = 499
 export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
   return function multiRegionOnSend (request, reply, payload, done) {
     const context = request[kContext]
+    if (context !== null && request[kAnswering] === 0) told(context)
     if (context !== null && context.answer !== null) {
       request[kAnswering] = stage
       discard(payload)
@@ -94,6 +101,12 @@ export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
     if (context === null || context.tokens.length === 0 || stage !== lastStage(request, stage)) done()
     else depart(request, reply, { tokens: context.tokens, done })
   }
+}
+
+/** Once a request: the first of its hooks. */
+function told (context: RequestContext): void {
+  const { lead } = context
+  if (lead !== null) requestEnded(context, lead)
 }
 
 function depart (request: FastifyRequest, reply: FastifyReply, { tokens, done }: { readonly tokens: readonly RequestToken[], readonly done: () => void }): void {

@@ -13,6 +13,9 @@ import type { Servers } from '../postgres/servers.ts'
 import { MultiRegionApp } from './app-view.ts'
 import { Hints } from './hints.ts'
 import { countBody, makeOnRequest, makeOnSend, prepareRoute, rememberReply } from './hooks.ts'
+import type { MetricsSink } from './metrics-sink.ts'
+import { observeServers } from './observe-servers.ts'
+import { observeFailures, observeRouted } from './observe-statements.ts'
 import { kFamily, MAIN_NAME, Registration, type Family } from './registration.ts'
 import { replayReply } from './reply-replay.ts'
 import { clientOf, contextOf } from './request-client.ts'
@@ -30,14 +33,27 @@ async function register (fastify: FastifyInstance, input: PluginOptions): Promis
   for (const warning of options.warnings) log.warn({ region: options.region }, warning)
 
   const seal = options.token === undefined ? undefined : await makeSeal(fastify, options.token)
+  const metrics = options.metrics === false ? undefined : await loadMetrics(options.metrics)
   const servers = await openServers(options, { log })
   // From here on something is open: whatever fails must close it.
   try {
-    wire(fastify, options, { servers, seal })
+    wire(fastify, options, { servers, seal, metrics })
   } catch (error) {
     await servers.close(options.closeTimeoutMs)
     throw error
   }
+}
+
+interface Metrics {
+  start (fastify: FastifyInstance, registration: Registration, app: MultiRegionApp): MetricsSink
+}
+
+/** Whoever wants no metrics loads nothing of them. @throws FST_MR_PEER_MISSING, FST_MR_OPTIONS_INVALID */
+async function loadMetrics ({ registry, route }: Exclude<ResolvedOptions['metrics'], false>): Promise<Metrics> {
+  const { addMetrics, loadPromClient, registryOf } = await import('./metrics.ts')
+  const client = await loadPromClient()
+  const parts = { client, registry: registryOf(client, registry), route }
+  return { start: (fastify, registration, app) => addMetrics(fastify, registration, { ...parts, app }) }
 }
 
 function checkPluginTimeout (fastify: FastifyInstance, options: ResolvedOptions): void {
@@ -48,12 +64,26 @@ function checkPluginTimeout (fastify: FastifyInstance, options: ResolvedOptions)
 
 const isTaken = (fastify: FastifyInstance, name: string): boolean => fastify.hasDecorator(name) || fastify.hasRequestDecorator(name)
 
-function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal }: { readonly servers: Servers, readonly seal: (() => TokenSeal) | undefined }): void {
+interface Parts {
+  readonly servers: Servers
+  readonly seal: (() => TokenSeal) | undefined
+  readonly metrics: Metrics | undefined
+}
+
+function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal, metrics }: Parts): void {
   const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
   const registration: Registration = new Registration({
     options,
     servers,
-    factory: makeClient(servers, { ...options, openToken: (sealed) => registration.session?.open(sealed), tokenWaitMs: options.token?.waitTimeoutMs }),
+    factory: makeClient(servers, {
+      ...options,
+      openToken: (sealed) => registration.session?.open(sealed),
+      tokenWaitMs: options.token?.waitTimeoutMs,
+      processScope: {
+        onRouted: (operation) => { observeRouted(registration, operation, null) },
+        onCommit: ({ outcome }) => { if (outcome === 'unknown') registration.counters.commitUnknown() },
+      },
+    }),
     log,
     hints: options.hints ? new Hints(log) : null,
   })
@@ -63,9 +93,12 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
     // The app's own session may be registered behind us.
     fastify.addHook('onReady', async () => { session.ready(seal()) })
   }
+  observeFailures(registration)
+  observeServers(registration)
   const family = join(fastify, registration)
   decorate(fastify, registration)
   if (family.main === registration) addRule(fastify, registration)
+  if (metrics !== undefined) registration.metrics = metrics.start(fastify, registration, new MultiRegionApp(family))
 
   // Last in, first out: what was registered behind us stops using the database before its pools end.
   fastify.addHook('onClose', async () => {

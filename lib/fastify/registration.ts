@@ -10,6 +10,7 @@ import type { Servers } from '../postgres/servers.ts'
 import { Counters } from './counters.ts'
 import { flyTransport } from './fly-transport.ts'
 import type { Hints } from './hints.ts'
+import type { MetricsSink } from './metrics-sink.ts'
 import { hopMacs } from './hop-key.ts'
 import { RouteTable } from './route-settings.ts'
 import type { SessionConsistency } from './session-consistency.ts'
@@ -45,6 +46,8 @@ export class Registration {
   readonly hints: Hints | null
   /** Null without `token`. */
   session: SessionConsistency | null = null
+  /** Null without `metrics`. */
+  metrics: MetricsSink | null = null
 
   constructor (parts: { options: ResolvedOptions, servers: Servers, factory: ClientFactory, log: FastifyBaseLogger, hints: Hints | null }) {
     this.options = parts.options

@@ -11,6 +11,7 @@ import type { CaptureReason } from '../core/route-decision.ts'
 import type { ReplayGate } from '../postgres/scope.ts'
 import type { Registration } from './registration.ts'
 import type { RequestContext } from './request-context.ts'
+import { viewOf } from './request-view.ts'
 
 /**
  * How long the proxy may try to reach a machine in the target region before it brings the request back
@@ -78,9 +79,24 @@ export function replayEarly (context: RequestContext, registration: Registration
   return null
 }
 
-function decided (context: RequestContext, registration: Registration, reason: ReplayReason | ReplayBlock): void {
+/** The request's answer is on its way: how it was decided is now known. */
+export function requestEnded (context: RequestContext, lead: Registration): void {
+  const { type, reason } = viewOf(context).decision
+  lead.counters.decided(type, reason)
+  if (type === 'replay' || context.toldReason !== null) return
+  context.toldReason = reason
   if (!channels.requestDecided.hasSubscribers) return
+  const { request, settings } = context
+  channels.requestDecided.publish({ database: lead.name, region: lead.options.region, decision: 'local', reason, method: request.method, route: settings.url })
+}
+
+function decided (context: RequestContext, registration: Registration, reason: ReplayReason | ReplayBlock): void {
   const { request, settings, stayReason } = context
+  // Each statement of a request that must stay asks anew; the answer is told once.
+  if (context.toldReason === reason) return
+  context.toldReason = reason
+  if (stayReason !== null) request.log.debug({ reason }, 'request stays')
+  if (!channels.requestDecided.hasSubscribers) return
   channels.requestDecided.publish({
     database: registration.name,
     region: registration.options.region,
@@ -106,9 +122,6 @@ export class RequestGate implements ReplayGate {
     if (block !== null) {
       this.#registration.counters.stayed(block)
       decided(this.#context, this.#registration, block)
-      if (channels.fallbackUsed.hasSubscribers) {
-        channels.fallbackUsed.publish({ database: this.#registration.name, region: this.#registration.options.region, reason: block })
-      }
     }
     return block
   }

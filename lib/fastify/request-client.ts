@@ -1,14 +1,14 @@
 // `request.db`: the client of one registration, bound to one request; made when the request first asks for it.
 
 import type { FastifyRequest } from 'fastify'
-import { channels } from '../core/diagnostics.ts'
 import { deriveIntent } from '../core/intent.ts'
 import type { DatabaseClient } from '../postgres/client.ts'
 import { Floor, type StalenessBound } from '../postgres/floor.ts'
 import type { RoutedOperation, Scope } from '../postgres/scope.ts'
+import { observeRouted } from './observe-statements.ts'
 import { kFamily, type Registration } from './registration.ts'
 import { RequestGate } from './replay-gate.ts'
-import { kContext, RequestContext } from './request-context.ts'
+import { kContext, kReply, RequestContext } from './request-context.ts'
 import type { RouteSettings } from './route-settings.ts'
 
 /** The request's context, made on first use. @throws FST_MR_ROUTE_CONFIG_INVALID */
@@ -48,10 +48,18 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
     whenPrimaryIsDown: settings.whenPrimaryIsDown,
     rawWrites: cameToWrite(context) || deriveIntent(settings.intent, request.method).type === 'write' ? 'always' : 'by-command',
     priority: context.hop.type === 'valid' ? context.hop.priority : 'native',
+    // All requests of a region come back at once when the way to the primary's region is gone.
+    farPriority: registration.transport?.failed(request.headers) === true ? 'borrowed' : 'native',
     statementTimeoutMs: settings.statementTimeoutMs,
     onRouted: (operation) => { routed(context, registration, operation) },
   }
-  return session === null ? scope : { ...scope, onCommit: (commit) => { session.committed(request, commit) } }
+  return {
+    ...scope,
+    onCommit: (commit) => {
+      if (commit.outcome === 'unknown') registration.counters.commitUnknown()
+      session?.committed(request, commit)
+    },
+  }
 }
 
 /** The route's `maxStaleness`, as a place in the log that moves on; undefined without one. */
@@ -73,15 +81,12 @@ function floorOf (context: RequestContext, registration: Registration): Floor {
 
 function routed (context: RequestContext, registration: Registration, operation: RoutedOperation): void {
   context.routed(operation)
-  registration.counters.routed(operation.target)
-  if (channels.queryRouted.hasSubscribers) {
-    channels.queryRouted.publish({
-      database: registration.name,
-      region: registration.options.region,
-      endpoint: operation.target,
-      access: operation.access,
-      reason: operation.reason,
-      durationMs: operation.durationMs,
-    })
-  }
+  if (operation.reason === 'stale-allowed' && !operation.failed) markStale(context, registration)
+  observeRouted(registration, operation, context.stayReason)
+}
+
+/** The answer says how long ago the primary was last heard here: what happened since may be missing from it. */
+function markStale ({ request }: RequestContext, { servers }: Registration): void {
+  const heardAtMs = servers.facts.primary.sampledAtMs
+  request[kReply]?.header('multi-region-stale', heardAtMs === undefined ? 'unknown' : String(Math.round(performance.now() - heardAtMs)))
 }

@@ -58,6 +58,8 @@ export class RequestContext {
   replayReason: ReplayReason | null
   /** Why a replay that was wanted was not possible. */
   stayReason: ReplayBlock | null
+  /** The last reason that was told to channels and log. */
+  toldReason: string | null
   /** Bytes of a body without a length, once it was read to its end. */
   countedBodyBytes: number | undefined
   statements: number
@@ -81,6 +83,7 @@ export class RequestContext {
     this.answer = null
     this.replayReason = null
     this.stayReason = null
+    this.toldReason = null
     this.countedBodyBytes = undefined
     this.statements = 0
     this.readFar = false

@@ -140,6 +140,7 @@ export class TokenConsistency implements SessionConsistency {
 
   #waited (outcome: WaitOutcome, waitedMs: number, timeoutMs: number): void {
     this.#counts.waited(outcome)
+    this.#registration.metrics?.waited(waitedMs)
     if (outcome === 'timeout' && timeoutMs > 0) this.#registration.servers.waiter.noteStalled(STALL_MS)
     if (channels.tokenAwaited.hasSubscribers) {
       channels.tokenAwaited.publish({ database: this.#registration.name, region: this.#registration.options.region, outcome, waitedMs })

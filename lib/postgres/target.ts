@@ -13,11 +13,14 @@ export class Target {
   readonly name: 'local' | 'primary'
   /** Replaced on change; one field read. */
   facts: TargetFacts
+  /** Told of every failure that is reported; for counters and channels. */
+  onFailure: ((failure: DriverFailure) => void) | undefined
   #server: Server
 
   constructor (name: 'local' | 'primary', server: Server) {
     this.name = name
     this.facts = unknownTarget(name)
+    this.onFailure = undefined
     this.#server = server
   }
 
@@ -41,6 +44,7 @@ export class Target {
   /** A failure of real traffic; feeds the breaker, and brings the next look forward where it speaks of the server. */
   report (failure: DriverFailure): void {
     this.#server.report(failure)
+    this.onFailure?.(failure)
   }
 
   /** Looks now; joins a look that has not been sent yet. Never rejects: what it found is in the facts. */

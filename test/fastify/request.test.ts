@@ -149,7 +149,7 @@ await t.test('channels tell decisions, replays and fallbacks; nothing tells a pa
   await app.apps.iad.inject('/write')
   const of = (name: string): unknown[] => seen.filter(([channelName]) => channelName === name).map(([, message]) => message)
   t.match(of('request:replayed'), [{ database: 'db', region: 'iad', reason: 'known-write', targetRegion: 'fra', method: 'GET', route: '/write' }])
-  t.match(of('request:decided'), [{ decision: 'replay', reason: 'known-write' }, { decision: 'stay', reason: 'not-proxied' }])
+  t.match(of('request:decided'), [{ decision: 'replay', reason: 'known-write', region: 'iad' }, { decision: 'local', reason: 'local-write', region: 'fra' }, { decision: 'stay', reason: 'not-proxied', region: 'iad' }])
   t.match(of('fallback:used'), [{ reason: 'not-proxied' }])
   t.match(of('capture:late'), [{ statements: 2, route: '/write' }])
   t.ok(of('query:routed').length >= 6)
