@@ -112,15 +112,15 @@ await t.test('tokens from before and after a promotion, and a standby left on th
 await t.test('a standby that crashes goes back in time, and serves nothing stale while it does', { timeout: 120_000 }, async (t) => {
   const cluster = await start(t)
   await cluster.query('iad', 'checkpoint')
-  await cluster.query('primary', "insert into ballast select repeat(md5(i::text), 32) from generate_series(1, 100000) as i")
+  await cluster.query('primary', 'insert into ballast select repeat(md5(i::text), 32) from generate_series(1, 100000) as i')
   await cluster.waitForReplay('iad', { withinMs: 60_000 })
   let id = 100
   let reads = 0
   let stale = 0
-  let running = true
+  const state = { running: true }
   const token = { value: '' }
   const reader = async (): Promise<void> => {
-    while (running) {
+    while (state.running) {
       const expected = id
       const current = token.value
       const answer = await read(cluster, 'iad', current)
@@ -150,7 +150,7 @@ await t.test('a standby that crashes goes back in time, and serves nothing stale
     for (let i = 0; i < 20; i++) await next()
     await waitFor('reads after the crash', () => reads > seen + 50, { withinMs: 20_000 })
   }
-  running = false
+  state.running = false
   await Promise.all(readers)
   t.equal(stale, 0, `${reads} reads`)
 })
