@@ -23,9 +23,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   FST_MR_PRIMARY_READ_ONLY: 'Look at the primary: a full disk, a fence, or `default_transaction_read_only`.',
   FST_MR_SPLIT_BRAIN: 'Stop one of the two servers. No write is sent before.',
   FST_MR_DATABASE_UNAVAILABLE: 'Neither this region\'s server nor the primary answers.',
-  FST_MR_OVERLOADED: 'More requests than connections: see [connection limits](../recipes/limit-connections).',
+  FST_MR_OVERLOADED: 'More requests than connections: see [connection limits](../recipes/connection-limits).',
   FST_MR_STATEMENT_TIMEOUT: 'The statement was ended by `statementTimeout`. Raise it for the route, or make the statement faster.',
-  FST_MR_COMMIT_UNKNOWN: 'Look before you repeat: the write may have taken effect. It is a 500, since a 503 would invite a retry. [Idempotency keys](../recipes/keep-writes-idempotent) make a repeat safe.',
+  FST_MR_COMMIT_UNKNOWN: 'Look before you repeat: the write may have taken effect. It is a 500, since a 503 would invite a retry. [Idempotency keys](../recipes/idempotency-keys) make a repeat safe.',
   FST_MR_TRANSACTION_CLOSED: 'The transaction had ended, timed out, or lost its connection; nothing of it was kept.',
   FST_MR_READ_ONLY: 'Remove `readOnly` from the transaction, or the write from it.',
   FST_MR_CLIENT_CLOSED: 'The app is closing. Register what uses the database behind the plugin, so that it stops first.',
@@ -96,7 +96,7 @@ export function errorsPage (sources: Sources): string {
       const [name = '', text = '', remedy = ''] = cells(row)
       return [name, `${row.status ?? 500}${row.retryAfter ? ' + `Retry-After`' : ''}`, text, remedy]
     })),
-    '## Known to Prisma', '`KnownRequestError`, with `meta` as there. HTTP 500 unless the app maps it: see [map errors to HTTP](../recipes/map-errors-to-http). `isKnownRequestError(error)` tells it apart.',
+    '## Known to Prisma', '`KnownRequestError`, with `meta` as there. HTTP 500 unless the app maps it: see [map errors to HTTP](../recipes/error-mapping). `isKnownRequestError(error)` tells it apart.',
     table(['Code', 'When'], known.map((name) => [code(name), prose(KNOWN[name] ?? '')])),
     'Errors of the first table that Prisma has a code for carry it in `error.prismaCode`; through `fastify-multi-region/prisma` they come as `PrismaClientKnownRequestError` with that code.',
   ])

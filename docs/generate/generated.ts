@@ -2,6 +2,7 @@
 
 import { commandLinePage, quirksPage, sqlstatesPage } from './data-pages.ts'
 import { errorsPage } from './errors-page.ts'
+import { decisionsPage, recipesPage } from './lists.ts'
 import { clientPage, decoratorsPage, schemaPage, testingPage } from './members-page.ts'
 import { optionsPage } from './options-page.ts'
 import { performanceSections } from './performance.ts'
@@ -25,6 +26,8 @@ export async function generated (): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/sqlstates.md', sqlstatesPage()],
     ['docs/reference/quirks.md', quirksPage()],
     ['docs/reference/testing.md', testingPage(sources)],
+    ['docs/recipes/index.md', recipesPage()],
+    ['docs/decisions/index.md', decisionsPage()],
     ...performanceSections(),
   ])
 }

@@ -13,7 +13,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   health: 'The monitor and the breaker: see [health](#health).',
   token: 'Opts in to session consistency: see [token](#token).',
   consistency: 'What a read must see: see [consistency models](../explanation/consistency).',
-  replay: 'How a replay is asked for. An object is a transport of your own: see [other proxies](../recipes/use-another-proxy).',
+  replay: 'How a replay is asked for. An object is a transport of your own: see [other proxies](../recipes/other-proxies).',
   routes: 'Route config for routes that a plugin declares: see [route config](#route-config).',
   whenPrimaryIsDown: '`fail`: 503. `stale`: a read that may be stale, marked by the header `multi-region-stale`.',
   cookie: 'Cookie transport, or `false`: see [token.cookie](#token-cookie).',

@@ -61,7 +61,7 @@ export function headerNames (sources: Sources): string[] {
 export function headersPage (sources: Sources): string {
   const names = [...new Set(['multi-region-token', 'multi-region-stale', ...headerNames(sources)])]
   return page('Headers', [
-    'Names that other proxies use are the business of a [transport](../recipes/use-another-proxy).',
+    'Names that other proxies use are the business of a [transport](../recipes/other-proxies).',
     table(['Header', 'Of', 'Meaning'], names.map((name) => {
       const entry = HEADERS[name]
       if (entry === undefined) throw new Error(`docs/generate/signals-page.ts says nothing of the header ${name}`)
