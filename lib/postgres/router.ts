@@ -270,6 +270,13 @@ export class Router implements Executor {
     if (connection === undefined) return { done: false }
 
     const mayWrite = job.access === 'write' || (job.access === 'unknown' && roleOf(connection, target.facts) !== 'standby')
+    const isProvisional = decision.type === 'look' || decision.reason === 'floor-reached'
+    if (mayWrite && isProvisional) {
+      // Its answer may have to be thrown away and asked for again; off a standby it could write each time.
+      target.release(connection)
+      this.#contradicted(progress)
+      return { done: false }
+    }
     const signal = mayWrite ? state.beginWrite() : state.signal
     if (signal !== undefined) {
       target.release(connection)
@@ -308,9 +315,16 @@ export class Router implements Executor {
       this.#afterFailure(error, { job, target, verdict, progress })
       return { done: false }
     }
+    const promoted = job.access === 'unknown' && !mayWrite && hasLeftRecovery(connection, decision.type === 'look' ? performed.preface : undefined, target.facts)
     this.#release(target, connection, job.access)
     this.#routed(target.name, job.access, decision.reason, startedAtMs, false)
 
+    if (promoted) {
+      // Promoted before it ran: it may have written, so it does not run again; and a primary is never behind.
+      lookAt(target)
+      state.beginWrite()
+      return { done: true, value: this.#settleWrite(target, job, performed) }
+    }
     if (decision.type === 'look' && !this.#proves(target, performed.preface, { position: decision.position, epoch, progress })) return { done: false }
     if (decision.reason === 'floor-reached' && target.epoch !== epoch) {
       // The position that proved it belongs to a run of the server that may have ended before the rows were read.
@@ -318,6 +332,13 @@ export class Router implements Executor {
     }
     if (unlocated !== undefined) this.#locate(unlocated, performed.preface, target.facts)
     return { done: true, value: mayWrite ? this.#settleWrite(target, job, performed) : performed.decode() }
+  }
+
+  /** A session says that the local server is no standby, against the facts: look, and do without it if that does not help. */
+  #contradicted (progress: Progress): void {
+    if (progress.conflicts >= this.#shared.retries.conflicts) progress.withoutLocal = true
+    progress.conflicts++
+    progress.facts = 'doubtful'
   }
 
   /** A write, or raw SQL that may have been one, came back. */
@@ -710,6 +731,10 @@ async function rejected (error: unknown): Promise<never> {
 
 function roleOf (connection: Connection, facts: TargetFacts): Role {
   return connection.onStandby === undefined ? facts.role : connection.onStandby ? 'standby' : 'primary'
+}
+
+function hasLeftRecovery (connection: Connection, look: Settled | undefined, facts: TargetFacts): boolean {
+  return connection.onStandby === false || (look?.status === 'fulfilled' && readPositionLook(look.value, facts).type === 'promoted')
 }
 
 function positionIn (performed: Performed<unknown>, facts: TargetFacts): Position | undefined {
