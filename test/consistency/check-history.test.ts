@@ -29,7 +29,7 @@ for (const guarantee of GUARANTEES) {
 }
 
 const write = (id: string, more: Partial<Write>): Write => ({
-  type: 'write', id, session: 1, region: 'nrt', route: 'row', key: 'k', invokedMs: 0, completedMs: 5, outcome: 'acknowledged', version: { timeline: 1, number: 1 }, before: 100n, stamped: 108n, servedIn: 'fra', ...more,
+  type: 'write', id, session: 1, region: 'nrt', route: 'row', key: 'k', invokedMs: 0, completedMs: 5, status: 200, outcome: 'acknowledged', version: { timeline: 1, number: 1 }, before: 100n, stamped: 108n, servedIn: 'fra', ...more,
 })
 const failover = { endedTimeline: 1, newTimeline: 2, synchronous: false, startedMs: 100, received: 104n, switchPoint: 104n }
 

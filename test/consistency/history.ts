@@ -23,6 +23,8 @@ interface OperationBase {
   /** On one clock for all sessions. */
   readonly invokedMs: number
   readonly completedMs: number
+  /** Of the answer; undefined where none came. */
+  readonly status: number | undefined
 }
 
 export interface Read extends OperationBase {

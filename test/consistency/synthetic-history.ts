@@ -48,8 +48,8 @@ class Simulation {
     else this.#write(step)
   }
 
-  #base (step: Step): { id: string, session: number, region: string, route: string, key: string, invokedMs: number, completedMs: number } {
-    return { id: `o${this.operations.length}`, session: step.session, region: 'iad', route: 'synthetic', key: step.key, invokedMs: this.#ms, completedMs: this.#ms + 5 }
+  #base (step: Step): { id: string, session: number, region: string, route: string, key: string, invokedMs: number, completedMs: number, status: number } {
+    return { id: `o${this.operations.length}`, session: step.session, region: 'iad', route: 'synthetic', key: step.key, invokedMs: this.#ms, completedMs: this.#ms + 5, status: 200 }
   }
 
   #write (step: Step): void {
@@ -114,7 +114,7 @@ export function plant (history: History, guarantee: Guarantee): History {
   const sinceMs = (history.operations.at(-1)?.completedMs ?? 0) + 100
   const version = (number: number): Version => ({ timeline, number })
   const base = (id: string, session: number, key: string, at: number) =>
-    ({ id, session, region: 'nrt', route: 'planted', key, invokedMs: sinceMs + at * 10, completedMs: sinceMs + at * 10 + 5 })
+    ({ id, session, region: 'nrt', route: 'planted', key, invokedMs: sinceMs + at * 10, completedMs: sinceMs + at * 10 + 5, status: 200 })
   const write = (id: string, at: number, more: Partial<Write> & { readonly session?: number, readonly key?: string } = {}): Write => ({
     ...base(id, 900, 'planted', at), type: 'write', outcome: 'acknowledged', version: version(at), before: 1_000_000n + BigInt(at) * 10n, stamped: 1_000_008n + BigInt(at) * 10n, servedIn: 'fra', ...more,
   })
