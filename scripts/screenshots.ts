@@ -22,6 +22,8 @@ try {
     ] as const
     await mkdir(target, { recursive: true })
     for (const { name, theme, width, height } of views) {
+      // A fresh guestbook for each picture.
+      await demo.open()
       const page = await browser.open(dashboard.url, { theme, width, height })
       page.setDefaultTimeout(40_000)
       await page.getByRole('tab', { name: /nrt/ }).click()

@@ -30,9 +30,12 @@ const { PORT, HOST, DATABASE_URL = '', DATABASE_REPLICA_URL = '', FLY_REGION = '
 const app = Fastify()
 await app.register(multiRegion, { serverTiming: true, ...(MULTI_REGION_KEY !== undefined && { token: { key: MULTI_REGION_KEY } }) })
 
+// At its best: a click after a pause must not pay for a new connection.
+const KEPT = { idleTimeout: 24 * 60 * 60_000 }
+
 // A client that routes each query: writes, and what must see them, go to the primary; the rest to the replica.
-const primary = createClient({ database: { primary: DATABASE_URL } }) as unknown as RawClient & { $disconnect (): Promise<void> }
-const replica = createClient({ database: { primary: DATABASE_REPLICA_URL } }) as unknown as typeof primary
+const primary = createClient({ database: { primary: DATABASE_URL }, pool: KEPT }) as unknown as RawClient & { $disconnect (): Promise<void> }
+const replica = createClient({ database: { primary: DATABASE_REPLICA_URL }, pool: KEPT }) as unknown as typeof primary
 app.addHook('onClose', async () => { await Promise.all([primary.$disconnect(), replica.$disconnect()]) })
 
 async function sign (db: RawClient, { body, query }: { body: Signing['Body'], query: Signing['Querystring'] }): Promise<object> {

@@ -7,8 +7,10 @@ import { Instance } from '../testing/app-instance.ts'
 import { startCluster, type Cluster } from '../testing/cluster.ts'
 import { Edge } from '../testing/edge.ts'
 import { Link } from '../testing/link.ts'
-import { roundTripMs, roundTrips } from './regions.ts'
+import { placeOf, roundTripMs, roundTrips } from './regions.ts'
 import { findContender, findGuestbook } from './requirements.ts'
+
+const GREETINGS = ['What a view from here.', 'Passing through; the reads are quick.', 'Greetings across the ocean.'] as const
 
 export interface DemoClusterOptions {
   /** The first is the primary's. */
@@ -76,6 +78,23 @@ export class DemoCluster {
       await closeAll(cluster, beside)
       throw failure
     }
+  }
+
+  /** A guestbook with a few entries that a person may read; what came before goes. Connections are warm afterwards. */
+  async open (): Promise<void> {
+    const { cluster, contenderEdge, regions } = this
+    await Promise.all(regions.flatMap((region) => ['replay', 'per-query'].map(async (way) => {
+      // The second time, statements are prepared.
+      for (const message of ['first', 'second']) {
+        await contenderEdge.inject({ region, method: 'POST', url: `/${way}/entries?queries=2`, payload: { author: 'Nobody', message } })
+      }
+    })))
+    await cluster.query('primary', 'truncate entries')
+    for (const [index, region] of regions.entries()) {
+      const author = `A guest from ${placeOf(region)?.city ?? region}`
+      await cluster.query('primary', `insert into entries (author, message, region) values ('${author}', '${GREETINGS[index % GREETINGS.length]}', '${region}')`)
+    }
+    await cluster.waitForReplay()
   }
 
   /** Ends everything and removes all data. Idempotent. */

@@ -54,7 +54,7 @@ export async function runDemo (options: DemoOptions): Promise<DemoOutcome> {
       else out(`\n${reportTour(tour)}\n\n${reportClaims(claims)}\n${tour.errors.map((error) => `  ${error}\n`).join('')}`)
       return claims.every(({ holds }) => holds) ? 'done' : 'claims-failed'
     }
-    await openGuestbook(demo)
+    await demo.open()
     if (options.dashboard === 'on') dashboard = await DashboardServer.start(demo, { port: ports?.dashboard ?? 0 }).catch((failure: unknown) => { throw portTaken(failure, ports) ?? failure })
     if (output === 'json') out(`${JSON.stringify({ ...asJson(tour, { claims, tookMs: performance.now() - startedAtMs }), addresses: Object.fromEntries(regions.map((region) => [region, demo.cluster.edge.url(region)])), dashboard: dashboard?.url }, null, 2)}\n`)
     else out(`\n${reportTour(tour)}\n\n${invitation(demo, dashboard)}\n`)
@@ -65,16 +65,6 @@ export async function runDemo (options: DemoOptions): Promise<DemoOutcome> {
     await dashboard?.close()
     await demo.close()
   }
-}
-
-/** The tour's hundred entries go; a few that a person may read come. */
-async function openGuestbook ({ cluster, regions }: DemoCluster): Promise<void> {
-  await cluster.query('primary', 'truncate entries')
-  const words = ['What a view from here.', 'Passing through; the reads are quick.', 'Greetings across the ocean.']
-  for (const [index, region] of regions.entries()) {
-    await cluster.query('primary', `insert into entries (author, message, region) values ('A guest from ${placeOf(region)?.city.replaceAll("'", "''") ?? region}', '${words[index % words.length]}', '${region}')`)
-  }
-  await cluster.waitForReplay()
 }
 
 function asJson (tour: Tour, { claims, tookMs }: { claims: readonly Claim[], tookMs: number }): object {

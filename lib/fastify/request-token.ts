@@ -15,6 +15,7 @@ export class RequestToken {
   readonly mark: string
   /** The replica has been waited for: the request's reads do not wait once more. */
   waited: boolean
+  waitedMs: number
   /** The headers are out, or about to go. */
   departed: boolean
   #stamped: SessionToken | undefined
@@ -29,6 +30,7 @@ export class RequestToken {
     this.settings = parts.settings
     this.mark = parts.mark
     this.waited = false
+    this.waitedMs = 0
     this.departed = false
     this.#stamped = undefined
     this.#work = undefined

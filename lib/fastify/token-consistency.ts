@@ -75,7 +75,7 @@ export class TokenConsistency implements SessionConsistency {
 
   arrive (request: FastifyRequest, reply: FastifyReply, done: (arrival: Arrival) => void): void {
     const record = this.#arrived(request)
-    if (record === undefined || record.settings.consistency === 'strong' || request.is404 || request.method === 'OPTIONS' || request.method === 'HEAD') done('here')
+    if (record === undefined || record.settings.intent.leftAlone || record.settings.consistency === 'strong' || request.is404 || request.method === 'OPTIONS' || request.method === 'HEAD') done('here')
     else if (record.settings.consistency === 'monotonic' && this.#hasReadElsewhere(record)) this.#catchUp(request, reply, { record, done })
     else this.#start(request, reply, { record, done })
   }
@@ -120,7 +120,8 @@ export class TokenConsistency implements SessionConsistency {
     servers.waiter.wait(position, { timeoutMs, signal: gone.signal }).then((outcome) => {
       reply.raw.removeListener('close', onClose)
       record.waited = true
-      this.#waited(outcome, monotonicMs() - startedAtMs, timeoutMs)
+      record.waitedMs = monotonicMs() - startedAtMs
+      this.#waited(outcome, record.waitedMs, timeoutMs)
       switch (outcome) {
         case 'reached':
         case 'promoted': done('here'); break
