@@ -39,7 +39,8 @@ export function clientOf (request: FastifyRequest, registration: Registration): 
 function makeScope (context: RequestContext, registration: Registration): Scope {
   const { session } = registration
   const { request, settings } = context
-  const scope: Scope = {
+  // One literal: a spread would copy it for each request.
+  return {
     state: context.state,
     gate: new RequestGate(context, registration),
     floor: floorOf(context, registration),
@@ -52,9 +53,6 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
     farPriority: registration.transport?.failed(request.headers) === true ? 'borrowed' : 'native',
     statementTimeoutMs: settings.statementTimeoutMs,
     onRouted: (operation) => { routed(context, registration, operation) },
-  }
-  return {
-    ...scope,
     onCommit: (commit) => {
       if (commit.outcome === 'unknown') registration.counters.commitUnknown()
       session?.committed(request, commit)
