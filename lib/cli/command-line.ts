@@ -10,6 +10,7 @@ const program = 'fastify-multi-region'
 const commands: Readonly<Record<string, { readonly summary: string, readonly load: () => Promise<Command> }>> = {
   pull: { summary: 'write the schema file from a database or from a Prisma schema', load: async () => (await import('./pull.ts')).pull },
   key: { summary: 'print one token key, to be set in all regions', load: async () => (await import('./key.ts')).key },
+  doctor: { summary: 'connect as the app would, and say what to change', load: async () => (await import('./doctor.ts')).doctor },
   demo: { summary: 'run three regions on this machine, measure them, and try them', load: async () => (await import('./demo.ts')).demo }
 }
 
