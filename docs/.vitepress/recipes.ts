@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'What a read sees': ['read-your-writes', 'fresh-reads', 'regional-caches', 'server-sent-events', 'remote-apply'],
-  'Where a request runs': ['gets-that-write', 'graphql', 'file-uploads', 'websockets', 'log-in', 'background-jobs', 'idempotency-keys'],
+  'Where a request runs': ['gets-that-write', 'side-effects', 'graphql', 'file-uploads', 'websockets', 'log-in', 'background-jobs', 'idempotency-keys'],
   'Choosing a region': ['sharding', 'latency-shedding', 'asking-for-a-region'],
   'Moving over': ['moving-from-prisma', 'moving-from-drizzle', 'moving-from-fastify-postgres', 'moving-from-a-method-rule'],
   'Running it': ['fly-cluster', 'running-off-fly', 'other-proxies', 'migrations', 'connection-limits', 'failover', 'observability', 'error-mapping', 'testing-your-app'],

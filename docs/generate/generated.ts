@@ -8,10 +8,9 @@ import { optionsPage } from './options-page.ts'
 import { performanceSections } from './performance.ts'
 import { reasonsPage } from './reasons-page.ts'
 import { channelsPage, headersPage, metricsPage } from './signals-page.ts'
-import { openSources } from './sources.ts'
+import type { Sources } from './sources.ts'
 
-export async function generated (): Promise<ReadonlyMap<string, string>> {
-  const sources = openSources()
+export async function generated (sources: Sources): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/reference/options.md', optionsPage(sources)],
     ['docs/reference/decorators.md', decoratorsPage(sources)],

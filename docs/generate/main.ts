@@ -4,11 +4,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { generated } from './generated.ts'
-import { root } from './sources.ts'
+import { openSources, root } from './sources.ts'
 
 const check = process.argv.includes('--check')
 let stale = 0
-for (const [path, text] of await generated()) {
+for (const [path, text] of await generated(openSources())) {
   const file = join(root, path)
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue
   stale++

@@ -1,5 +1,6 @@
 // Pages that list the members of interfaces and classes: decorators, client, helper types, testing kit.
 
+import * as entry from '../../lib/index.ts'
 import { code, page, prose, table } from './markdown.ts'
 import type { Member, Sources } from './sources.ts'
 
@@ -56,9 +57,32 @@ export function clientPage (sources: Sources): string {
     'Raw SQL runs locally and is replayed when the standby refuses it. `$executeRaw` counts as a write from its start.',
     '## The whole client', membersTable(client),
     '### Options of a transaction', membersTable([...sources.members('lib/query/args/client.ts', 'TransactionOptions'), ...sources.members('lib/query/args/client.ts', 'BatchTransactionOptions')]),
+    '## Values', 'What else `fastify-multi-region` exports, also as properties of the plugin, which is what `require()` returns.',
+    table(['Name', 'Meaning'], Object.keys(entry).filter((name) => name !== 'default' && name !== 'module.exports').sort().map((name) => {
+      const meaning = VALUES[name]
+      if (meaning === undefined) throw new Error(`docs/generate/members-page.ts says nothing of the export ${name}`)
+      return [code(name), meaning]
+    })),
     '## Helper types', 'From `fastify-multi-region`; each takes a second schema as its last parameter: `Row<\'Event\', typeof analytics>`.',
     table(['Type', 'Meaning'], help),
   ])
+}
+
+/** An export without a text fails the generator. */
+const VALUES: Readonly<Record<string, string>> = {
+  createClient: 'The client outside of Fastify: scripts, workers, tests. It connects with its first operation; `$disconnect()` ends it. Options: those marked C.',
+  sql: 'A piece of SQL with its values, to be put into another: ``sql`where …` ``.',
+  join: 'A list of values or pieces, with commas or another separator between them.',
+  raw: 'Text that becomes SQL as it stands: never from what a request brought.',
+  empty: 'The piece of SQL that is empty.',
+  Decimal: 'The class of decimal.js, in which `numeric` comes back.',
+  DbNull: 'SQL\'s null, for a JSON column.',
+  JsonNull: 'JSON\'s null, for a JSON column.',
+  AnyNull: 'Either of the two, in a filter.',
+  isReplay: 'Is this error the signal of a replay? Rethrow it.',
+  isKnownRequestError: 'Is this an error with one of Prisma\'s codes?',
+  KnownRequestError: 'The class of errors with Prisma\'s codes: `code`, `meta`.',
+  errors: 'All classes of [errors](./errors), by name.',
 }
 
 const WRITES = new Set(['create', 'createMany', 'createManyAndReturn', 'update', 'updateMany', 'updateManyAndReturn', 'upsert', 'delete', 'deleteMany'])

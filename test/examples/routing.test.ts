@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { waitFor } from '../../lib/testing/wait-for.ts'
-import { hopsOf, startExample } from './example-in-regions.ts'
+import { hopsOf, loadExample, startExample } from './example-in-regions.ts'
 
 await t.test('graphql: queries stay, mutations are replayed', async (t) => {
   const { ask } = await startExample(t, 'graphql')
@@ -35,6 +35,20 @@ await t.test('gets-that-write: declared, afterwards, and undeclared', async (t) 
   await waitFor('the view to be counted', async () => (await database.exec('select views from posts where id = 1'))[0]?.['views'] === '1', { withinMs: 5_000 })
   t.same((await ask('iad', 'GET', '/visit')).json(), { region: 'fra' })
   t.equal((await database.exec('select count(*) from posts'))[0]?.['count'], '2', 'once')
+})
+
+await t.test('side-effects: twice where the handler began too early, else once', async (t) => {
+  const { ask } = await startExample(t, 'side-effects')
+  const { mails } = await loadExample<{ mails: string[] }>('side-effects')
+  const sent = async (path: string): Promise<number> => {
+    mails.length = 0
+    t.equal((await ask('iad', 'POST', path, { payload: { email: `${path}@example.com` } })).statusCode, 200)
+    return mails.length
+  }
+  t.equal(await sent('/careless'), 2)
+  t.equal(await sent('/declared'), 1)
+  t.equal(await sent('/write-first'), 1)
+  t.equal(await sent('/catch'), 0, 'a replay is no failure')
 })
 
 await t.test('background-jobs: queued from anywhere, done beside the primary', async (t) => {
