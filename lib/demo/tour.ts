@@ -78,11 +78,8 @@ export async function takeTour (demo: DemoCluster, progress: (text: string) => v
   cluster.edge.resetCounters()
   contenderEdge.resetCounters()
 
-  const regions: RegionFigures[] = []
-  for (const region of demo.regions) {
-    progress(`${READS} reads and ${WRITES} writes by a user in ${region}`)
-    regions.push(await measureRegion(visitor, region, primaryRegion))
-  }
+  progress(`a user in each region: ${READS} reads and ${WRITES} writes`)
+  const regions = await measureRegions(visitor, demo.regions, primaryRegion)
   const handlers: HandlerFigures[] = []
   progress(`a handler of ${HANDLER_QUERIES.join(', ')} queries, called from ${farthestRegion}: query by query, and by one replay`)
   await warmHandlers(visitor, farthestRegion)
@@ -144,20 +141,27 @@ class Visitor {
   }
 }
 
-async function measureRegion (visitor: Visitor, region: string, primaryRegion: string): Promise<RegionFigures> {
-  const read = (): Promise<Visit> => visitor.call({ region, url: '/entries', expect: 200 })
-  const write = (): Promise<Visit> => visitor.call({ region, method: 'POST', url: '/entries', payload: { author: 'The tour', message: `Hello from ${region}` }, expect: 201 })
-  await repeat(WARM_UP, write)
-  await repeat(WARM_UP, read)
-  const reads = await repeat(READS, read)
-  const writes = await repeat(WRITES, write)
-  return {
+/** The regions in turn, so that whatever else this machine does meets all of them alike. */
+async function measureRegions (visitor: Visitor, names: readonly string[], primaryRegion: string): Promise<RegionFigures[]> {
+  const read = (region: string): Promise<Visit> => visitor.call({ region, url: '/entries', expect: 200 })
+  const write = (region: string): Promise<Visit> => visitor.call({ region, method: 'POST', url: '/entries', payload: { author: 'The tour', message: `Hello from ${region}` }, expect: 201 })
+  const inTurn = async (times: number, call: (region: string) => Promise<Visit>): Promise<Map<string, Visit[]>> => {
+    const visits = new Map<string, Visit[]>(names.map((name) => [name, []]))
+    for (let i = 0; i < times; i++) for (const name of names) visits.get(name)?.push(await call(name))
+    return visits
+  }
+  // Connections are opened and statements prepared, which costs round trips of its own, once.
+  await inTurn(WARM_UP, write)
+  await inTurn(WARM_UP, read)
+  const reads = await inTurn(READS, read)
+  const writes = await inTurn(WRITES, write)
+  return names.map((region) => ({
     region,
     distanceMs: roundTripMs(region, primaryRegion),
-    readMs: spread(reads),
-    writeMs: spread(writes),
-    replayed: writes.filter(({ answer }) => answer.hops.some((hop) => hop.cause === 'replay')).length,
-  }
+    readMs: spread(reads.get(region) ?? []),
+    writeMs: spread(writes.get(region) ?? []),
+    replayed: (writes.get(region) ?? []).filter(({ answer }) => answer.hops.some((hop) => hop.cause === 'replay')).length,
+  }))
 }
 
 type Way = 'per-query' | 'replay'
@@ -166,7 +170,7 @@ function callHandler (visitor: Visitor, { region, queries, way }: { region: stri
   return visitor.call({ app: 'contender', region, method: 'POST', url: `/${way}/entries?queries=${queries}`, payload: { author: 'The tour', message: `${queries} queries` }, expect: 201 })
 }
 
-/** Connections are opened and statements prepared, which costs round trips of its own, once. */
+/** As above. */
 async function warmHandlers (visitor: Visitor, region: string): Promise<void> {
   for (const way of ['per-query', 'replay'] as const) await repeat(2, () => callHandler(visitor, { region, queries: 2, way }))
 }
