@@ -40,7 +40,7 @@ end`
 
 /**
  * @param requests [{ method, path, headers, body }], sent in turn
- * @returns { rate, p50, p95, p99 }; throws when an answer was an error or none came
+ * @returns { requests, rate, p50, p95, p99 }; throws when an answer was an error or none came
  */
 export async function load ({ port, connections, seconds, requests }) {
   const folder = mkdtempSync(join(tmpdir(), 'bench-load-'))
@@ -58,7 +58,7 @@ export async function load ({ port, connections, seconds, requests }) {
       figures = JSON.parse(await collect(process.execPath, [join(import.meta.dirname, 'socket-loader.js'), file]))
     }
     if (figures.errors > 0 || figures.requests === 0) throw new Error(`${figures.errors} errors in ${figures.requests} requests to ${full[0].path}`)
-    return { rate: figures.requests / figures.seconds, p50: figures.p50, p95: figures.p95, p99: figures.p99 }
+    return { requests: figures.requests, rate: figures.requests / figures.seconds, p50: figures.p50, p95: figures.p95, p99: figures.p99 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

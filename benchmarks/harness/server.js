@@ -18,6 +18,8 @@ export async function startServer (name, url, { execArgv = [] } = {}) {
     name,
     port: message.port,
     readyMs: ready,
+    /** Microseconds of processor time so far. */
+    cpu: async () => (await ask('cpu')).cpu,
     memory: async () => (await ask('memory')).memory,
     close: async () => {
       if (child.exitCode !== null) return

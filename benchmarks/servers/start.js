@@ -7,6 +7,10 @@ process.send({ port: app.server.address().port })
 process.once('disconnect', () => process.exit(0)) // the parent is gone
 process.on('message', (message) => {
   if (message === 'close') app.close().then(() => process.exit(0), () => process.exit(1))
+  if (message === 'cpu') {
+    const { user, system } = process.cpuUsage()
+    process.send({ cpu: user + system })
+  }
   if (message === 'memory') {
     globalThis.gc?.()
     process.send({ memory: process.memoryUsage() })

@@ -14,13 +14,13 @@ import { open as zenstack } from '../contenders/zenstack.js'
 
 export const description = 'query clients side by side: ten operations, 1, 20 and 100 callers'
 
-const BASELINE = 'postgres.js'
-const OURS = 'fastify-multi-region'
+export const BASELINE = 'postgres.js'
+export const OURS = 'fastify-multi-region'
 
 let unique = 0
 
 /** Arguments by caller and turn: the same for all contenders, spread over the rows. */
-const workloads = {
+export const workloads = {
   findUnique: { run: (c, caller, i) => c.findUnique(1 + (caller * 131 + i * 7) % 500), compared: (c) => c.findUnique(42) },
   findMany100: { run: (c) => c.findMany100(), compared: (c) => c.findMany100() },
   findFirst: { run: (c, caller, i) => c.findFirst((caller * 37 + i * 11) % 900), compared: (c) => c.findFirst(500) },
@@ -44,11 +44,11 @@ export async function run ({ seed, quick, only }) {
     for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, prisma, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     for (const name of names) await sameAnswers(name, opened)
-    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i))
+    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 1500)
 
     const callersList = quick ? [1, 20] : [1, 20, 100]
     const rounds = quick ? 5 : 9
-    const slices = quick ? 4 : 16
+    const slices = quick ? 3 : 16
     const ms = 25
     const results = []
     for (const callers of callersList) {
@@ -74,9 +74,9 @@ export async function run ({ seed, quick, only }) {
 }
 
 /** A server that has run for a second is compiled; before that a comparison is one of start-up times. */
-async function warm (operation) {
+export async function warm (operation, ms = 1500) {
   const started = performance.now()
-  for (let i = 0; i < 3000 && performance.now() - started < 1500; i += 20) await Promise.all(Array.from({ length: 20 }, (_, caller) => operation(caller, i)))
+  for (let i = 0; i < 3000 && performance.now() - started < ms; i += 20) await Promise.all(Array.from({ length: 20 }, (_, caller) => operation(caller, i)))
 }
 
 async function sameAnswers (name, clients) {
