@@ -12,7 +12,8 @@
 // is found out within a few milliseconds all the same, since a failed look is soon followed by the next.
 //
 // Silence weighs more than an error: where a deadline passed, or every connection was out for as long as somebody
-// waited for one, requests have paid for it already. Then one failed look is enough.
+// waited for one, requests have paid for it already. Then one failed look is enough. A look without an answer has
+// taken its whole time, and leaves it to the next.
 //
 // The role stays as last proven while the server is down: a primary that is not heard for a while is no reason to
 // send its requests to another node that may think the same (DESIGN 4.4).
@@ -35,7 +36,7 @@ export type EndpointEvent =
   /** The monitor has had an answer. */
   | { readonly type: 'looked', readonly role: Role, readonly atMs: number }
   /** The monitor has had none. */
-  | { readonly type: 'look-failed', readonly atMs: number }
+  | { readonly type: 'look-failed', readonly atMs: number, readonly how: 'refused' | 'silent' }
   /** A statement of real traffic failed in a way that speaks of the server. */
   | { readonly type: 'traffic-failed', readonly atMs: number }
   /** Real traffic had no answer at all for as long as it could wait. */
@@ -69,7 +70,11 @@ export function nextEndpointState (state: EndpointState, event: EndpointEvent, l
       if (state.breaker === 'open') return seen
       return { ...seen, breaker: 'closed', failures: 0, openedAtMs: undefined }
     }
-    case 'look-failed': return failed({ ...state, up: false, suspected: false }, event.atMs, limits)
+    case 'look-failed': {
+      const down = failed({ ...state, up: false, suspected: false }, event.atMs, limits)
+      // Refusals come within milliseconds and are asked for again; who says nothing has had its time.
+      return event.how === 'silent' && down.breaker === 'closed' ? { ...down, failures: Math.max(down.failures, limits.failures - 1) } : down
+    }
     case 'traffic-failed': return state.suspected || state.breaker !== 'closed' ? state : failed({ ...state, suspected: true }, event.atMs, limits)
     // Short of opening it: one slow statement or one dead connection is not the server; the look that follows decides.
     case 'traffic-stalled': return state.breaker !== 'closed' ? state : { ...state, suspected: true, failures: Math.max(state.failures, limits.failures - 1) }

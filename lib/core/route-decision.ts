@@ -95,17 +95,19 @@ const decisions = {
   databaseDown: { type: 'refuse', reason: 'database-down' },
 } as const satisfies Record<string, RouteDecision>
 
+// `half-open` is no way for requests: the trial is the monitor's look, and may take as long as a silent server lets it.
+
 export function decideRoute (facts: RouteFacts): RouteDecision {
   if (facts.place === 'replaying') return decisions.replaying
   return facts.access === 'write' ? routeWrite(facts) : routeRead(facts)
 }
 
 function routeWrite (facts: RouteFacts): RouteDecision {
-  if (facts.local.writable && facts.local.breaker !== 'open') return decisions.localIsPrimary
+  if (facts.local.writable && facts.local.breaker === 'closed') return decisions.localIsPrimary
   if (facts.splitBrain) return decisions.splitBrain
   if (facts.binding === 'auto' && facts.replay === 'unasked' && facts.place === 'open') return facts.unit === 'transaction' ? decisions.replayTransaction : decisions.replayWrite
   if (facts.primary.fenced !== undefined) return decisions.primaryFenced
-  if (facts.primary.breaker === 'open') return decisions.primaryDown
+  if (facts.primary.breaker !== 'closed') return decisions.primaryDown
   // A primary that was last seen as a standby is tried all the same: it may have been promoted since, and it refuses by itself.
   if (facts.binding === 'primary') return decisions.boundToPrimary
   if (facts.replay === 'none') return decisions.outsideRequest
@@ -115,14 +117,16 @@ function routeWrite (facts: RouteFacts): RouteDecision {
 function routeRead (facts: RouteFacts): RouteDecision {
   const { local, freshness } = facts
   if (facts.binding === 'primary' || freshness.type === 'primary') {
-    if (local.writable && local.breaker !== 'open') return decisions.localIsPrimary
+    if (local.writable && local.breaker === 'closed') return decisions.localIsPrimary
     return toPrimary(facts, facts.binding === 'primary' ? decisions.boundToPrimary : decisions.freshRead)
   }
-  if (local.breaker === 'open') {
+  if (local.breaker !== 'closed') {
     if (facts.replay === 'unasked' && facts.place === 'open') return decisions.replayReplicaDown
     // With both servers down the local one is not tried either: its breaker closes by the monitor's look.
-    return facts.primary.breaker === 'open' ? decisions.databaseDown : toPrimary(facts, decisions.replicaDown)
+    return facts.primary.breaker !== 'closed' ? decisions.databaseDown : toPrimary(facts, decisions.replicaDown)
   }
+  // Out of recovery, and not to be written: a clone would take what raw SQL writes, and nobody would see it again.
+  if (facts.access === 'unknown' && local.role === 'primary' && !local.writable) return routeWrite(facts)
   if (local.writable) return isOutdated(local, freshness) ? toPrimary(facts, decisions.behindFloor) : decisions.localIsPrimary
   if (freshness.type === 'at-least') return routeFloor(facts, freshness.position)
   return facts.access === 'read' ? decisions.read : decisions.unknownAccess
@@ -143,11 +147,11 @@ function toPrimary (facts: RouteFacts, decision: RouteDecision): RouteDecision {
     ? decisions.splitBrain
     : primary.fenced !== undefined
       ? decisions.primaryFenced
-      : primary.breaker === 'open'
+      : primary.breaker !== 'closed'
         ? decisions.primaryDown
         : (primary.role === 'standby' && facts.freshness.type !== 'any') || isOutdated(primary, facts.freshness) ? decisions.primaryMoved : undefined
   if (refusal === undefined) return decision
-  return facts.whenPrimaryIsDown === 'stale' && facts.local.breaker !== 'open' ? decisions.staleAllowed : refusal
+  return facts.whenPrimaryIsDown === 'stale' && facts.local.breaker === 'closed' ? decisions.staleAllowed : refusal
 }
 
 /** A server on an older timeline than a position of its own system has missed a failover, primary or not. */
@@ -188,6 +192,7 @@ export interface FailureFacts {
   readonly shared: boolean
   /** Has the other server failed this operation already? */
   readonly fellBack: 'no' | 'replica-down'
+  readonly whenPrimaryIsDown: 'fail' | 'stale'
   readonly attempts: { readonly reads: number, readonly conflicts: number }
   readonly retries: { readonly reads: number, readonly conflicts: number }
   /** `spent`: a missing table or column of this statement's text has sent a request elsewhere less than a minute ago. */
@@ -212,6 +217,8 @@ export type FailureDecision =
   | { readonly type: 'retry', readonly counts: 'reads' | 'conflicts', readonly reason: 'did-not-run' | 'connection-lost' | 'recovery-conflict' | 'serialization-conflict' | 'role-changed' }
   /** Again, on the primary: nothing ran, or nothing that writes. */
   | { readonly type: 'primary', readonly reason: 'standby-refusal' | 'schema-behind' | 'recovery-conflict' | 'replica-down' }
+  /** Again, on the replica, though it may be behind: the caller allows that while the primary is down. */
+  | { readonly type: 'stale', readonly reason: 'primary-down' }
   | { readonly type: 'raise', readonly error: RaisedError }
 
 /** The facts are older than what the session said: look, and decide anew. */
@@ -223,6 +230,18 @@ const raise = (error: RaisedError): FailureDecision => ({ type: 'raise', error }
  * again at all; a refusal by anything but a standby never asks for a replay.
  */
 export function decideAfterFailure (facts: FailureFacts): FailureDecision {
+  const decision = decideByVerdict(facts)
+  return decision.type === 'raise' && mayBeStale(facts, decision.error) ? { type: 'stale', reason: 'primary-down' } : decision
+}
+
+/** No primary, for a read that may do without; and the replica has not failed it. */
+function mayBeStale (facts: FailureFacts, error: RaisedError): boolean {
+  if (facts.whenPrimaryIsDown !== 'stale' || facts.target !== 'primary' || facts.access !== 'read' || facts.unit === 'callback') return false
+  if (facts.shared || facts.fellBack !== 'no') return false
+  return error === 'primary-unavailable' || error === 'primary-moved' || (error === 'statement-timeout' && facts.verdict !== 'statement-timeout')
+}
+
+function decideByVerdict (facts: FailureFacts): FailureDecision {
   const { verdict } = facts
   switch (verdict) {
     case 'standby-refusal':

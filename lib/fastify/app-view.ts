@@ -43,7 +43,7 @@ export interface AppView {
 
 const endpointHealth = (facts: TargetFacts): EndpointHealth => ({ role: facts.role, up: facts.up, breaker: facts.breaker, fenced: facts.fenced })
 
-const serves = (facts: TargetFacts): boolean => facts.up === true && facts.breaker !== 'open'
+const serves = (facts: TargetFacts): boolean => facts.up === true && facts.breaker === 'closed'
 
 export class MultiRegionApp implements AppView {
   readonly #family: Family

@@ -65,7 +65,7 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
 /** The primary is known to be down, and the route would rather have an older answer from here. */
 function isServedStale (reason: EarlyReason, settings: RouteSettings, { servers }: Registration): boolean {
   const { local, primary } = servers.facts
-  return reason === 'strong-consistency' && settings.whenPrimaryIsDown === 'stale' && primary.breaker === 'open' && local.breaker !== 'open'
+  return reason === 'strong-consistency' && settings.whenPrimaryIsDown === 'stale' && primary.breaker !== 'closed' && local.breaker === 'closed'
 }
 
 interface Arriving { readonly main: Registration, readonly done: () => void }

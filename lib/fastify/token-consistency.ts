@@ -103,7 +103,7 @@ export class TokenConsistency implements SessionConsistency {
     const { servers } = this.#registration
     const freshness = floor.freshness(monotonicMs)
     // A primary never waits; an open breaker is the router's affair, which may know a better word for it.
-    if (freshness.type === 'any' || servers.facts.local.role === 'primary' || servers.facts.local.breaker === 'open') done('here')
+    if (freshness.type === 'any' || servers.facts.local.role === 'primary' || servers.facts.local.breaker !== 'closed') done('here')
     else if (freshness.type === 'primary') done('primary')
     else if (servers.waiter.hasReached(freshness.position)) done('here')
     else this.#await(request, reply, { record, position: freshness.position, done })

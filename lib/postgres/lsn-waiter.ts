@@ -116,7 +116,7 @@ export class LsnWaiter {
     if (signal?.aborted === true || this.#closed) return Promise.resolve('aborted')
     if (facts.role === 'primary') return Promise.resolve('promoted')
     if (this.hasReached(position)) return Promise.resolve('reached')
-    if (!mayReach(facts, position) || !isOneServer(facts) || facts.breaker === 'open' || facts.positions === 'none') return Promise.resolve('unreachable')
+    if (!mayReach(facts, position) || !isOneServer(facts) || facts.breaker !== 'closed' || facts.positions === 'none') return Promise.resolve('unreachable')
     return new Promise((resolve) => {
       const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, signal, onAbort: undefined, settled: false }
       if (signal !== undefined) {
@@ -138,7 +138,7 @@ export class LsnWaiter {
     if (this.#waiting === 0) return
     const { facts } = this.#target
     if (facts.role === 'primary') this.#settleAll('promoted')
-    else if (facts.breaker === 'open') this.#settleAll('unreachable')
+    else if (facts.breaker !== 'closed') this.#settleAll('unreachable')
   }
 
   close (): void {

@@ -271,8 +271,11 @@ export class Router implements Executor {
 
     const mayWrite = job.access === 'write' || (job.access === 'unknown' && roleOf(connection, target.facts) !== 'standby')
     const isProvisional = decision.type === 'look' || decision.reason === 'floor-reached'
-    if (mayWrite && isProvisional) {
-      // Its answer may have to be thrown away and asked for again; off a standby it could write each time.
+    // The session says that it is on no standby, and nobody knows that the server may be written: a clone would take
+    // what raw SQL writes, and lose it.
+    const isUnproven = job.access === 'unknown' && target.name === 'local' && connection.onStandby === false && !target.facts.writable
+    // Its answer may have to be thrown away and asked for again; off a standby it could write each time.
+    if (mayWrite && (isProvisional || isUnproven)) {
       target.release(connection)
       this.#contradicted(progress)
       return { done: false }

@@ -47,6 +47,8 @@ export interface Scope {
   readonly rawWrites: 'by-command' | 'always'
   /** `borrowed`: the request is here only because its own replica is down or behind. */
   readonly priority: 'native' | 'borrowed'
+  /** On the far primary's connections. `borrowed`: the request came back from a replay that failed, as all of its region may. @defaultValue `priority` */
+  readonly farPriority?: 'native' | 'borrowed'
   /** Milliseconds; the route's own, where it has one. */
   readonly statementTimeoutMs: number | undefined
   /** Every commit of a tracked client, in the order in which they became known. */

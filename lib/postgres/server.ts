@@ -113,7 +113,9 @@ export class Server {
 
   report (failure: DriverFailure): void {
     if (!countsAgainstServer(failure)) return
-    this.#apply({ type: failure.kind === 'deadline' || failure.kind === 'stalled' ? 'traffic-stalled' : 'traffic-failed', atMs: this.#options.nowMs() }, failure)
+    this.#apply({ type: isSilence(failure) ? 'traffic-stalled' : 'traffic-failed', atMs: this.#options.nowMs() }, failure)
+    // What ended one session has ended others, which do not know it yet: the next try gets a new one.
+    if (failure.kind === 'lost') this.#pool.reset('idle')
     this.#monitor.look().catch(ignore)
   }
 
@@ -206,7 +208,7 @@ export class Server {
   #lookFailed (failure: DriverFailure): number | undefined {
     const wasOpen = this.#snapshot.state.breaker === 'open'
     if (failure.kind === 'connect') this.#choice.giveUp()
-    this.#apply({ type: 'look-failed', atMs: this.#options.nowMs() }, failure)
+    this.#apply({ type: 'look-failed', atMs: this.#options.nowMs(), how: isSilence(failure) ? 'silent' : 'refused' }, failure)
     if (!wasOpen && this.#snapshot.state.breaker === 'open') {
       this.#pool.reset(this.#snapshot.state.role === 'primary' ? 'idle' : 'all')
       // Who waits for a connection would wait in vain; another server may answer, or a refusal comes at once.
@@ -249,6 +251,11 @@ export class Server {
     // What runs there may end as its deadline allows; whoever waits there waits here from now on.
     this.#retired.set(old, old.close(this.#options.statementTimeoutMs, this.#pool).finally(() => { this.#retired.delete(old) }))
   }
+}
+
+/** Nothing came, for as long as there was time. */
+function isSilence ({ kind, code }: DriverFailure): boolean {
+  return kind === 'deadline' || kind === 'stalled' || (kind === 'connect' && code === 'ETIMEDOUT')
 }
 
 /** `inet` is written as `127.0.0.1/32`. */

@@ -50,6 +50,12 @@ export interface ServersParts {
   readonly resolve?: Resolve | undefined
 }
 
+/** How often, in intervals of the monitor, the other candidates are asked although the primary is there. */
+const PATROL_INTERVALS = 10
+
+/** Of the far connections, for requests that came back from a replay that failed: the others' direct writes go on. */
+const FAR_BORROWED_SHARE = 1 / 2
+
 export class Servers {
   readonly local: Target
   readonly primary: Target
@@ -79,8 +85,8 @@ export class Servers {
     this.#parts = parts
     this.#candidates = options.database.primary
     const { replica } = options.database
-    this.#primaryServer = this.#makeServer(primary, replica === undefined ? options.pool.max : options.pool.primaryMax)
-    this.#localServer = replica === undefined ? this.#primaryServer : this.#makeServer({ endpoint: replica }, options.pool.max)
+    this.#primaryServer = this.#makeServer(primary, replica === undefined ? options.pool : { ...options.pool, max: options.pool.primaryMax, borrowedShare: FAR_BORROWED_SHARE })
+    this.#localServer = replica === undefined ? this.#primaryServer : this.#makeServer({ endpoint: replica }, options.pool)
     this.local = new Target('local', this.#localServer)
     this.primary = new Target('primary', this.#primaryServer)
     this.waiter = new LsnWaiter(this.local, () => performance.now())
@@ -164,12 +170,12 @@ export class Servers {
     }
   }
 
-  #makeServer (place: Pick<ServerOptions, 'endpoint' | 'address'>, max: number): Server {
-    const { pool, connectTimeoutMs, statementTimeoutMs, health } = this.#options
+  #makeServer (place: Pick<ServerOptions, 'endpoint' | 'address'>, pool: ServersOptions['pool']): Server {
+    const { connectTimeoutMs, statementTimeoutMs, health } = this.#options
     return new Server({
       ...place,
       resolve: this.#parts.resolve,
-      pool: { ...pool, max },
+      pool,
       connectTimeoutMs,
       statementTimeoutMs,
       intervalMs: health.intervalMs,
@@ -198,14 +204,15 @@ export class Servers {
     this.primary.update(roles.shared ? this.#sharedServer() : this.#primaryServer, roles.primaryFence, roles.writeTo !== 'none' && (roles.shared || roles.writeTo === 'primary'))
     this.facts = Object.freeze({ local: this.local.facts, primary: this.primary.facts, shared: roles.shared, writeTo: roles.writeTo, splitBrain: roles.splitBrain })
     this.#logChanges(before)
-    if (this.#misses()) this.#search()
+    if (this.#misses()) this.#search('missing')
+    else if (this.#isPatrolDue()) this.#search('patrol')
     this.waiter.factsChanged()
     for (const listener of this.#listeners) listener(this.facts)
   }
 
   /** Of two ways to one server the one that works; the local way where both do. */
   #sharedServer (): Server {
-    return this.#localServer.snapshot.state.breaker === 'open' ? this.#primaryServer : this.#localServer
+    return this.#localServer.snapshot.state.breaker !== 'closed' ? this.#primaryServer : this.#localServer
   }
 
   /**
@@ -232,10 +239,22 @@ export class Servers {
     const { local, primary, splitBrain } = this.facts
     if (splitBrain === 'equal-timeline' || local.writable) return false
     if (this.#options.database.findPrimary === undefined && this.#candidates.length < 2 && isFixed(this.#candidates[0])) return false
-    return primary.role === 'standby' || primary.breaker === 'open'
+    return primary.role === 'standby' || primary.breaker !== 'closed'
   }
 
-  #search (): void {
+  /**
+   * An old primary does not notice that it was replaced: somebody must ask the others. A replica on a newer timeline
+   * than the primary's says that there is another one now.
+   */
+  #isPatrolDue (): boolean {
+    if (this.#options.database.findPrimary === undefined && this.#candidates.length < 2) return false
+    const { local, primary, splitBrain } = this.facts
+    if (primary.role !== 'primary' || splitBrain !== 'none' || primary.system === undefined) return false
+    if (local.role === 'standby' && local.system === primary.system && (local.timeline ?? 0) > (primary.timeline ?? Number.POSITIVE_INFINITY)) return true
+    return performance.now() - this.#searchedAtMs >= PATROL_INTERVALS * this.#options.health.intervalMs
+  }
+
+  #search (why: 'missing' | 'patrol'): void {
     const { database, pool, connectTimeoutMs, health } = this.#options
     const nowMs = performance.now()
     if (this.#searching !== undefined || this.#closing !== undefined || nowMs - this.#searchedAtMs < health.intervalMs) return
@@ -244,12 +263,13 @@ export class Servers {
       .then(({ found, endpoints }) => {
         this.#candidates = endpoints.length === 0 ? this.#candidates : endpoints
         const picked = pickPrimary(found, this.#system)
-        if (picked === undefined || this.#closing !== undefined || !this.#misses()) return
+        if (picked === undefined || this.#closing !== undefined || (why === 'missing' && !this.#misses())) return
         // The same server, back again: its own monitor will see that.
         if (picked.endpoint === this.#primaryServer.endpoint && picked.address.at === this.#primaryServer.address?.at) return
         const known = this.#primaryServer.snapshot
         // A server on an older timeline than the primary had is one that lost a failover.
         if (known.state.role === 'primary' && known.timeline !== undefined && (picked.seen.timeline ?? 0) < known.timeline) return
+        if (why === 'patrol' && !(known.timeline !== undefined && (picked.seen.timeline ?? 0) > known.timeline)) return
         this.#parts.log.info({ endpoint: picked.endpoint.name }, 'primary found at another place')
         this.#primaryServer.retarget(picked.endpoint, picked.address)
       })

@@ -72,7 +72,7 @@ export class Target {
       fingerprint,
       members,
       fenced,
-      writable: mayBeWritten && fenced === undefined && state.role === 'primary' && state.breaker !== 'open',
+      writable: mayBeWritten && fenced === undefined && state.role === 'primary' && state.breaker === 'closed',
       positions,
       settings,
     } satisfies TargetFacts)

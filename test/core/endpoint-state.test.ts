@@ -4,7 +4,7 @@ import { initialEndpointState, nextEndpointState, type EndpointEvent, type Endpo
 const limits = { failures: 3, cooldownMs: 5_000 }
 const run = (...events: EndpointEvent[]): EndpointState => events.reduce((state, event) => nextEndpointState(state, event, limits), initialEndpointState)
 const seen = (role: 'primary' | 'standby' | 'unknown', atMs = 0): EndpointEvent => ({ type: 'looked', role, atMs })
-const failed = (atMs = 0): EndpointEvent => ({ type: 'look-failed', atMs })
+const failed = (atMs = 0): EndpointEvent => ({ type: 'look-failed', atMs, how: 'refused' })
 const traffic = (atMs = 0): EndpointEvent => ({ type: 'traffic-failed', atMs })
 const stalled = (atMs = 0): EndpointEvent => ({ type: 'traffic-stalled', atMs })
 const trial = (atMs: number): EndpointEvent => ({ type: 'trial', atMs })
@@ -22,6 +22,8 @@ const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointSta
   { name: 'traffic does not say that the server is down', events: [seen('standby'), traffic()], expect: { up: true } },
   { name: 'traffic without any answer leaves it to one look', events: [seen('standby'), stalled(), failed()], expect: { breaker: 'open' } },
   { name: 'a look that is answered clears the suspicion', events: [stalled(), stalled(), seen('standby'), failed(), failed()], expect: { breaker: 'closed', failures: 2 } },
+  { name: 'a look without an answer leaves it to the next', events: [{ type: 'look-failed', atMs: 0, how: 'silent' }, failed()], expect: { breaker: 'open' } },
+  { name: 'one look without an answer does not open it', events: [{ type: 'look-failed', atMs: 0, how: 'silent' }], expect: { breaker: 'closed', failures: 2, up: false } },
   { name: 'silence alone does not open it', events: Array.from({ length: 10 }, () => stalled()), expect: { breaker: 'closed', failures: 2 } },
   { name: 'silence while it is open changes nothing', events: [failed(), failed(), failed(0), stalled(1)], expect: { breaker: 'open', failures: 3 } },
   { name: 'no trial before the cooldown is over', events: [failed(), failed(), failed(0), trial(4_999)], expect: { breaker: 'open' } },

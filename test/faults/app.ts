@@ -10,8 +10,8 @@ type Db = DatabaseOf<typeof schema>
 /** Short ones, so that a fault is over in seconds; the promises are about deadlines, not about their defaults. */
 export const TIMES = Object.freeze({ statementMs: 1_500, connectMs: 1_000, queueMs: 1_000, intervalMs: 250, cooldownMs: 500 })
 
-/** The longest that a live process may take for one request: in the queue, then until the client gives a statement up. */
-export const DEADLINE_MS = TIMES.queueMs + TIMES.statementMs + 500
+/** The longest that a live process may take for one request: for a connection, in the queue, then until the client gives a statement up. */
+export const DEADLINE_MS = TIMES.connectMs + TIMES.queueMs + TIMES.statementMs + 500
 
 export interface AppParts {
   readonly region: string
@@ -30,7 +30,7 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
     schema,
     replay: 'fly',
     hints: 'off',
-    pool: { max: 10, primaryMax: 5, queueSize: 400, queueTimeout: TIMES.queueMs },
+    pool: { max: 10, primaryMax: 5, queueTimeout: TIMES.queueMs },
     statementTimeout: TIMES.statementMs,
     connectTimeout: TIMES.connectMs,
     health: { interval: TIMES.intervalMs, failures: 3, cooldown: TIMES.cooldownMs },
@@ -53,6 +53,10 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
   })
   app.get('/fresh', { config: { multiRegion: { consistency: 'strong' } } }, (request) => who(db(request)))
   app.get('/stale', { config: { multiRegion: { consistency: 'strong', whenPrimaryIsDown: 'stale' } } }, (request) => who(db(request)))
+  app.get('/held', async (request) => {
+    await db(request).$queryRaw`select pg_sleep(0.015)`
+    return { region }
+  })
   app.get<{ Querystring: { ms: string } }>('/slow', async (request) => {
     await db(request).$queryRaw`select pg_sleep(${Number(request.query.ms) / 1_000}::float8)`
     return { region }
@@ -81,7 +85,7 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
     await db(request).$transaction(async (tx) => {
       await tx.ledger.create({ data: { id: `${request.body.id}:a` } })
       await tx.ledger.create({ data: { id: `${request.body.id}:b` } })
-    })
+    }, { maxWait: TIMES.queueMs })
     return { region }
   })
   app.post<{ Body: { id: string, pauseMs: number } }>('/two', async (request) => {
@@ -105,7 +109,7 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
     await db(request).$transaction(async (tx) => {
       const added = await tx.$executeRaw`insert into handled (key, answer) values (${id}, 'done') on conflict do nothing`
       if (added === 1) await tx.ledger.create({ data: { id } })
-    })
+    }, { maxWait: TIMES.queueMs })
     return { region }
   })
   return app

@@ -58,6 +58,9 @@ export interface Fault {
   after? (stage: Stage): Promise<void> | void
 }
 
+/** Two looks that nobody answers, and what is between them: how long a silent server that nobody uses may pass for a live one. */
+export const FOUND_OUT_MS = 2_900
+
 const PRIMARY_KINDS: ReadonlySet<string> = new Set(['write', 'auto', 'sql', 'pair', 'two', 'direct', 'idempotent', 'located', 'fresh'])
 
 /** The codes with which a request is refused that needs a primary where there is none. */
@@ -81,7 +84,7 @@ export function primaryIsDown (stage: Stage, options: { untilMs?: number, primar
   return (sample) => {
     if (!overlaps(stage, sample, untilMs)) return undefined
     // A stale read that was sent to the primary's region before its own knew of the fault.
-    const early = sample.kind === 'stale' && sample.startedAt < stage.injectedAt + 2_500
+    const early = sample.kind === 'stale' && sample.startedAt < stage.injectedAt + FOUND_OUT_MS
     if (!needsPrimary(sample, primaryRegion) && !early) return undefined
     return promised(sample)
   }

@@ -80,12 +80,12 @@ export function judge (evidence: Evidence): Verdict {
       failedReads++
       breach(`reads failed with ${wordOf(sample)}`, sample)
     }
-    if (sample.status === 503 && !sample.retryAfter) breach('503 without Retry-After', sample)
+    if (sample.status === 503 && !sample.retryAfter && sample.code?.startsWith('FST_MR_') === true) breach('503 without Retry-After', sample)
     if (sample.status === 409) breach('a bare 409 reached the client', sample)
     if (sample.code === 'FST_MR_COMMIT_UNKNOWN') unknownOutcomes++
 
     for (const hop of sample.hops) {
-      if (hop.connectedMs !== undefined && hop.status !== undefined && hop.endedMs - hop.connectedMs > HUNG_MS) {
+      if (fault.group !== 'apart' && hop.connectedMs !== undefined && hop.status !== undefined && hop.endedMs - hop.connectedMs > HUNG_MS) {
         hung++
         breach('a process took longer than deadline + 1 s', sample, ` ${hop.region} ${Math.round(hop.endedMs - hop.connectedMs)} ms`)
       }
@@ -110,7 +110,7 @@ export function judge (evidence: Evidence): Verdict {
       lost++
       breach('an acknowledged write is lost', sample)
     }
-    if (sample.code !== undefined && NOTHING_RAN.has(sample.code) && sample.kind !== 'two' && counts.some((count) => count > 0)) {
+    if (sample.code !== undefined && NOTHING_RAN.has(sample.code) && sample.kind !== 'two' && sample.kind !== 'located' && counts.some((count) => count > 0)) {
       untrue++
       breach('a write ran that was refused', sample, ` ${sample.code}`)
     }

@@ -9,9 +9,13 @@
 
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { capacityFaults } from './capacity-faults.ts'
 import { edgeFaults } from './edge-faults.ts'
+import { failoverFaults } from './failover-faults.ts'
 import type { Fault } from './fault.ts'
 import { linkFaults } from './link-faults.ts'
+import { nameFaults } from './name-faults.ts'
+import { oddFaults } from './odd-faults.ts'
 import { perform, type Outcome } from './perform.ts'
 import { primaryFaults } from './primary-faults.ts'
 import { seeded } from './random.ts'
@@ -19,7 +23,7 @@ import { replicaFaults } from './replica-faults.ts'
 import { openStand, settled, type Stand } from './stand.ts'
 import { printTable, progress } from './table.ts'
 
-const FAULTS: readonly Fault[] = [...replicaFaults, ...linkFaults, ...primaryFaults, ...edgeFaults]
+const FAULTS: readonly Fault[] = [...replicaFaults, ...linkFaults, ...primaryFaults, ...edgeFaults, ...nameFaults, ...capacityFaults, ...failoverFaults, ...oddFaults]
 
 const { values: flags } = parseArgs({
   options: {

@@ -52,7 +52,7 @@ export async function openStand (options: StandOptions): Promise<Stand> {
     latency: LATENCY,
     links: 'everywhere',
     ...(options.postgres !== undefined && { postgres: options.postgres }),
-    edge: { idleTimeoutMs: 5_000, unreachableAfterMs: 2_000 },
+    edge: { idleTimeoutMs: 8_000, unreachableAfterMs: 2_000 },
   })
   const apps = new Map<string, FastifyInstance>()
   const instances = new Map<string, Instance>()
