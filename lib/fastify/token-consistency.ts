@@ -117,11 +117,14 @@ export class TokenConsistency implements SessionConsistency {
     reply.raw.once('close', onClose)
     const startedAtMs = monotonicMs()
     const timeoutMs = this.#budgetMs(record.settings)
-    servers.waiter.wait(position, { timeoutMs, signal: gone.signal }).then((outcome) => {
-      reply.raw.removeListener('close', onClose)
+    const onEnd = (outcome: WaitOutcome): void => {
       record.waited = true
       record.waitedMs = monotonicMs() - startedAtMs
       this.#waited(outcome, record.waitedMs, timeoutMs)
+    }
+    servers.waiter.wait(position, { timeoutMs, signal: gone.signal, onEnd }).then((outcome) => {
+      reply.raw.removeListener('close', onClose)
+      if (!record.waited) onEnd(outcome)
       switch (outcome) {
         case 'reached':
         case 'promoted': done('here'); break

@@ -35,6 +35,11 @@ export type WaitOutcome = 'reached' | 'timeout' | 'promoted' | 'unreachable' | '
 export interface WaitOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /**
+   * Called at the moment a wait that had begun ends: whoever awaits the promise runs behind all that the others who
+   * were freed by the same look do first.
+   */
+  readonly onEnd?: ((outcome: WaitOutcome) => void) | undefined
 }
 
 interface Waiter {
@@ -43,6 +48,7 @@ interface Waiter {
   /** Number of the first look that can speak for it. */
   readonly firstLook: number
   readonly resolve: (outcome: WaitOutcome) => void
+  readonly onEnd: ((outcome: WaitOutcome) => void) | undefined
   readonly signal: AbortSignal | undefined
   onAbort: (() => void) | undefined
   settled: boolean
@@ -111,14 +117,14 @@ export class LsnWaiter {
   /** How long a standstill is remembered after a wait in vain. */
   noteStalled (forMs: number): void { this.#stalledUntilMs = this.#nowMs() + forMs }
 
-  wait (position: Position, { timeoutMs, signal }: WaitOptions): Promise<WaitOutcome> {
+  wait (position: Position, { timeoutMs, signal, onEnd }: WaitOptions): Promise<WaitOutcome> {
     const { facts } = this.#target
     if (signal?.aborted === true || this.#closed) return Promise.resolve('aborted')
     if (facts.role === 'primary') return Promise.resolve('promoted')
     if (this.hasReached(position)) return Promise.resolve('reached')
     if (!mayReach(facts, position) || !isOneServer(facts) || facts.breaker !== 'closed' || facts.positions === 'none') return Promise.resolve('unreachable')
     return new Promise((resolve) => {
-      const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, signal, onAbort: undefined, settled: false }
+      const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, onEnd, signal, onAbort: undefined, settled: false }
       if (signal !== undefined) {
         waiter.onAbort = () => { this.#settle(waiter, 'aborted') }
         signal.addEventListener('abort', waiter.onAbort, { once: true })
@@ -222,6 +228,7 @@ export class LsnWaiter {
       this.#byLsn.retain((one) => !one.settled)
       this.#byExpiry.retain((one) => !one.settled)
     } else if (this.#byExpiry.size > SWEEP_AT && this.#byExpiry.size > 2 * this.#waiting) this.#byExpiry.retain((one) => !one.settled)
+    waiter.onEnd?.(outcome)
     waiter.resolve(outcome)
   }
 }
