@@ -15,19 +15,16 @@ const SUITES = ['overhead', 'client', 'wide-area', 'scale', 'footprint'] as cons
 interface Target { readonly what: string, readonly value: number, readonly bound: number, readonly better: 'more' | 'less', readonly met: boolean }
 interface Results {
   readonly suite: string
-  readonly mode: 'full' | 'quick'
   readonly date: string
   readonly machine: { readonly cpu: string, readonly cores: number, readonly memoryGiB: number, readonly platform: string, readonly node: string }
   readonly targets: readonly Target[]
 }
 
+/** Of a full run; what the quick set kept is not comparable. */
 function resultsOf (suite: string): Results | undefined {
-  for (const name of [suite, `${suite}.quick`]) {
-    const file = join(root, 'benchmarks/results', `${name}.json`)
-    // Written by the benchmark of this repository.
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Results
-  }
-  return undefined
+  const file = join(root, 'benchmarks/results', `${suite}.json`)
+  // Written by the benchmark of this repository.
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) as Results : undefined
 }
 
 /** Never rounded in our favour. */
@@ -43,7 +40,7 @@ function suiteTable (suite: string): string {
   const { machine } = results
   return [
     table(['Measured', 'Value', 'Target', 'Met'], results.targets.map((target) => [prose(target.what), number(target), `at ${target.better === 'more' ? 'least' : 'most'} ${target.bound}`, target.met ? 'yes' : '**no**'])),
-    `${code(`npm run bench -- ${suite}`)}${results.mode === 'quick' ? ' (the quick set)' : ''}, ${results.date}: Node ${machine.node.replace('v', '')}, ${machine.cores} cores (${prose(machine.cpu)}), ${machine.memoryGiB} GiB, ${machine.platform}.`,
+    `${code(`npm run bench -- ${suite}`)}, ${results.date}: Node ${machine.node.replace('v', '')}, ${machine.cores} cores (${prose(machine.cpu)}), ${machine.memoryGiB} GiB, ${machine.platform}.`,
   ].join('\n\n')
 }
 

@@ -1,5 +1,6 @@
 // reference/channels.md, reference/headers.md, reference/metrics.md: what the package says to the outside.
 
+import { METRICS } from '../../lib/fastify/metrics.ts'
 import { code, page, prose, table } from './markdown.ts'
 import type { Sources } from './sources.ts'
 
@@ -71,24 +72,9 @@ export function headersPage (sources: Sources): string {
   ])
 }
 
-/** The table of `lib/fastify/metrics.ts`, as it is written there. */
-export function metricRows (sources: Sources): { readonly name: string, readonly type: string, readonly labels: string, readonly help: string }[] {
-  const path = sources.files.find((file) => file === 'lib/fastify/metrics.ts' || file === 'lib/core/metrics.ts')
-  if (path === undefined) return []
-  const text = sources.file(path).getFullText()
-  const rows = []
-  for (const [, name = '', body = ''] of text.matchAll(/^\s*(?:name: )?'?(?:multi_region_)?([a-z_]+)'?[:,]\s*\{?([^\n]*type: '[^\n]*)/gm)) {
-    const field = (key: string): string => new RegExp(`${key}: '((?:[^'\\\\]|\\\\.)*)'`).exec(body)?.[1]?.replaceAll('\\\'', '\'') ?? ''
-    const labels = [.../labels: \[([^\]]*)\]/.exec(body)?.[1]?.matchAll(/'([a-z_]+)'/g) ?? []].map(([, label = '']) => label).join(', ')
-    rows.push({ name: `multi_region_${name}`, type: field('type'), labels, help: field('help') })
-  }
-  return rows
-}
-
-export function metricsPage (sources: Sources): string {
-  const rows = metricRows(sources)
+export function metricsPage (): string {
   return page('Metrics', [
     'With the option `metrics`, in a registry of prom-client, which the app installs. Every metric has the label `database`; `reason` is a word of the [closed sets](./reasons); `route` is a pattern, never a URL.',
-    table(['Metric', 'Type', 'Labels', 'Meaning'], rows.map((row) => [code(row.name), row.type, code(row.labels), prose(row.help)])),
+    table(['Metric', 'Type', 'Labels', 'Meaning'], Object.entries(METRICS).map(([name, metric]) => [code(`multi_region_${name}`), metric.type, metric.labels.map(code).join(' '), `${prose(metric.help)}.`])),
   ])
 }

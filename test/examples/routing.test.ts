@@ -51,6 +51,20 @@ await t.test('side-effects: twice where the handler began too early, else once',
   t.equal(await sent('/catch'), 0, 'a replay is no failure')
 })
 
+await t.test('idempotency-keys: delivered twice, by the edge or by the client, it takes effect once', async (t) => {
+  const { ask, edge, database } = await startExample(t, 'idempotency-keys', { rows: "insert into accounts (email, credit) values ('a@example.com', 100)" })
+  await database.waitForReplay()
+  const pay = (key: string, amount = 10): ReturnType<typeof ask> => ask('iad', 'POST', '/payments', { payload: { email: 'a@example.com', amount }, headers: { 'idempotency-key': key } })
+  edge.fault({ type: 'deliver-twice', region: 'fra' })
+  const first = await pay('a-key-of-the-client-1')
+  t.same([first.statusCode, first.json()], [201, { credit: 90 }])
+  t.equal(edge.pendingFaults, 0, 'it was delivered twice')
+  t.same((await Promise.all([1, 2, 3].map(() => pay('a-key-of-the-client-2')))).map((answer) => answer.body), Array.from({ length: 3 }, () => '{"credit":80}'))
+  t.ok((await pay('a-key-of-the-client-3', 1_000)).statusCode >= 500, 'the check of the table')
+  t.same((await pay('a-key-of-the-client-3')).json(), { credit: 70 }, 'a failed write leaves its key free')
+  t.equal((await pay('short')).statusCode, 400)
+})
+
 await t.test('background-jobs: queued from anywhere, done beside the primary', async (t) => {
   const { ask, database } = await startExample(t, 'background-jobs')
   for (const task of ['one', 'two']) t.equal((await ask('iad', 'POST', '/jobs', { payload: { task } })).statusCode, 202)
