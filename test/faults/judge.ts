@@ -22,6 +22,8 @@ export interface Verdict {
   readonly replaysFromPrimary: number
   readonly unknownOutcomes: number
   readonly slowestMs: number
+  /** Of what is in the database, and of where requests were sent: true however slow the machine is. */
+  readonly unsafe: number
   readonly breaches: readonly string[]
 }
 
@@ -134,6 +136,7 @@ export function judge (evidence: Evidence): Verdict {
     replaysFromPrimary,
     unknownOutcomes,
     slowestMs,
+    unsafe: lost + doubled + untrue + torn + replaysFromPrimary,
     breaches: [...breaches].map(([what, { count, examples }]) => `${what}: ${count}, e.g. ${examples.join(' | ')}`),
   }
 }

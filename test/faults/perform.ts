@@ -12,7 +12,8 @@ export interface Outcome {
   readonly name: string
   readonly group: string
   readonly promise: string
-  readonly status: 'kept' | 'broken' | 'skipped'
+  /** `starved`: this process had no processor; what was late or shed says nothing of the product. */
+  readonly status: 'kept' | 'broken' | 'starved' | 'skipped'
   readonly reason?: string
   readonly verdict?: Verdict
   /** From the end of the fault until each region reads from its own server and every region's writes are taken. */
@@ -32,6 +33,9 @@ const WARM_MS = 500
 const HOLD_MS = 1_500
 const RECOVER_MS = 5_000
 const CALM_MS = 300
+
+/** Alone on two cores the program needs half of one; then the loop is late by 20 ms at most. */
+const isStarved = (lateMs: number, busy: number): boolean => busy > 0.85 && lateMs > 40
 
 interface Recovery { readonly atMs: number | undefined, readonly missing: string }
 
@@ -88,7 +92,7 @@ export async function perform (fault: Fault, given: { readonly stand: Stand, rea
     name: fault.name,
     group: fault.group,
     promise: fault.promise,
-    status: all.length === 0 ? 'kept' : 'broken',
+    status: all.length === 0 ? 'kept' : verdict.unsafe === 0 && isStarved(loop.percentile(99) / 1e6, performance.eventLoopUtilization(busy).utilization) ? 'starved' : 'broken',
     verdict,
     ...(recoveredAt !== undefined && { recoveredMs: Math.max(0, recoveredAt - times.healedAt) }),
     ...(last > 0 && { outageMs: last - times.injectedAt }),

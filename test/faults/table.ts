@@ -2,7 +2,7 @@
 
 import type { Outcome } from './perform.ts'
 
-const MARK = { kept: 'ok', broken: 'BROKEN', skipped: 'skipped' } as const
+const MARK = { kept: 'ok', broken: 'BROKEN', starved: 'STARVED', skipped: 'skipped' } as const
 
 const rounded = (ms: number | undefined): string => ms === undefined ? '' : `${Math.round(ms)}`
 
@@ -32,5 +32,5 @@ export function printTable (outcomes: readonly Outcome[], run: { readonly seed: 
   for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`)
   const total = outcomes.reduce((sum, outcome) => sum + (outcome.verdict?.requests ?? 0), 0)
   const count = (status: Outcome['status']): number => outcomes.filter((outcome) => outcome.status === status).length
-  console.log(`\n${total} requests; ${count('kept')} kept, ${count('broken')} broken, ${count('skipped')} skipped; seed ${run.seed}; ${run.seconds.toFixed(0)} s`)
+  console.log(`\n${total} requests; ${count('kept')} kept, ${count('broken')} broken, ${count('starved')} not judged (no processor for it), ${count('skipped')} skipped; seed ${run.seed}; ${run.seconds.toFixed(0)} s`)
 }
