@@ -410,7 +410,8 @@ export function resolveOptions (input: PluginOptions, env: Environment): Resolve
 
   const writeMethods = reader.raw('writeMethods') === undefined ? [...DEFAULTS.writeMethods] : readWriteMethods(reader)
   const settings = {
-    name: String(name),
+    // Wrong ones are told above.
+    name: typeof name === 'string' ? name : DEFAULTS.name,
     maxReplayBodyBytes: reader.number('maxReplayBody', { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes', integer: true }, DEFAULTS.maxReplayBody),
     writeMethods,
     routes: readRoutes(reader, hasToken),
