@@ -1,7 +1,7 @@
 // What `npm run bench` needs before its first run: the peers' packages, and Prisma's generated client.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 const here = import.meta.dirname
 
@@ -17,7 +17,9 @@ if (!existsSync(new URL('node_modules/postgres', import.meta.url))) {
   console.log('installing the peers that are measured (once)')
   run('npm', ['ci', '--no-audit', '--no-fund'])
 }
-if (!existsSync(new URL('node_modules/.prisma/client/schema.prisma', import.meta.url))) {
+const generated = new URL('node_modules/.prisma/client/schema.prisma', import.meta.url)
+const models = (file) => (readFileSync(file, 'utf8').match(/^model \w+/gm) ?? []).sort().join()
+if (!existsSync(generated) || models(generated) !== models(new URL('schema/schema.prisma', import.meta.url))) {
   // `generate` needs no schema engine, but looks for its binary and would download it; any existing file will do.
   run('npx', ['--no-install', 'prisma', 'generate'], { cwd: `${here}/schema`, env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } })
 }

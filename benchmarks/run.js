@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { keep } from './harness/report.js'
 
-const SUITES = ['overhead', 'client', 'floor', 'round-trips', 'wide-area', 'scale', 'footprint']
+const SUITES = ['overhead', 'client', 'orm', 'floor', 'round-trips', 'wide-area', 'scale', 'footprint']
 const QUICK = ['overhead', 'client']
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } } })

@@ -47,8 +47,8 @@ export async function run ({ seed, quick, only }) {
     for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 1500)
 
     const callersList = quick ? [1, 20] : [1, 20, 100]
-    const rounds = quick ? 5 : 9
-    const slices = quick ? 3 : 16
+    const rounds = quick ? 5 : 7
+    const slices = quick ? 3 : 8
     const ms = 25
     const results = []
     for (const callers of callersList) {

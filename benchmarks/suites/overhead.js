@@ -37,9 +37,9 @@ export async function run ({ seed, quick, only }) {
         const tokened = await withToken(servers.find(({ name }) => name === 'ours-tokens'), requests)
         const rows = await compare({
           baseline: BASELINE,
-          rounds: quick ? 3 : 9,
+          rounds: quick ? 3 : 7,
           seed,
-          contenders: servers.map((server) => ({ name: server.name, run: () => measured(server, { connections: callers, seconds: quick ? 1 : 2, requests: server.name === 'ours-tokens' ? tokened : requests }) })),
+          contenders: servers.map((server) => ({ name: server.name, run: () => measured(server, { connections: callers, seconds: 1, requests: server.name === 'ours-tokens' ? tokened : requests }) })),
         })
         results.push({ operation: route, callers, rows })
         process.stderr.write('.')
