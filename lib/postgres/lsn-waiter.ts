@@ -77,6 +77,8 @@ export class LsnWaiter {
   #looks = 0
   #answered = 0
   #stalledUntilMs = 0
+  /** Settled, and not yet taken off their signals. */
+  #listening: Waiter[] | undefined
   #closed = false
 
   constructor (target: Target, nowMs: () => number) {
@@ -214,10 +216,23 @@ export class LsnWaiter {
     this.#byExpiry.drain()
   }
 
+  /** Behind the loop that settles them all: for ten thousand it takes longer than everything else in there. */
+  #stopListening (waiter: Waiter): void {
+    if (this.#listening === undefined) {
+      const listening: Waiter[] = []
+      this.#listening = listening
+      queueMicrotask(() => {
+        this.#listening = undefined
+        for (const { signal, onAbort } of listening) if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
+      })
+    }
+    this.#listening.push(waiter)
+  }
+
   #settle (waiter: Waiter, outcome: WaitOutcome): void {
     if (waiter.settled) return
     waiter.settled = true
-    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
+    if (waiter.onAbort !== undefined) this.#stopListening(waiter)
     this.#waiting--
     if (this.#waiting === 0) {
       clearInterval(this.#timer)
