@@ -17,6 +17,7 @@ export interface WaiterFigures {
   readonly looksPerSecond: number
   readonly addedMegabytes: number
   /** From the catch-up (not before it) to the end of the wait. */
+  readonly waitFirstMs: number
   readonly waitP50Ms: number
   readonly waitP99Ms: number
   /** From the catch-up to the last answer: each of them reads a row. */
@@ -61,6 +62,7 @@ export async function measureWaiters (stage: Stage, { key, requests, holdMs }: {
       answered: answers.count - answers.failed,
       looksPerSecond: (after.count - before.count) / (after.atMs - before.atMs) * 1_000,
       addedMegabytes: (waiting.rssBytes - idle.rssBytes) / 1_048_576,
+      waitFirstMs: percentile(ends, 0),
       waitP50Ms: percentile(ends, 0.5),
       waitP99Ms: percentile(ends, 0.99),
       lastAnswerMs,
