@@ -76,8 +76,12 @@ export function nextEndpointState (state: EndpointState, event: EndpointEvent, l
       return event.how === 'silent' && down.breaker === 'closed' ? { ...down, failures: Math.max(down.failures, limits.failures - 1) } : down
     }
     case 'traffic-failed': return state.suspected || state.breaker !== 'closed' ? state : failed({ ...state, suspected: true }, event.atMs, limits)
-    // Short of opening it: one slow statement or one dead connection is not the server; the look that follows decides.
-    case 'traffic-stalled': return state.breaker !== 'closed' ? state : { ...state, suspected: true, failures: Math.max(state.failures, limits.failures - 1) }
+    case 'traffic-stalled': {
+      if (state.breaker !== 'closed') return state
+      const failures = Math.max(state.failures, limits.failures - 1)
+      // Short of opening it: one slow statement or one dead connection is not the server, unless a look has failed as well.
+      return state.up === false ? failed({ ...state, suspected: true, failures }, event.atMs, limits) : { ...state, suspected: true, failures }
+    }
     case 'trial': return state.breaker === 'open' && isCooledDown(state, event.atMs, limits) ? { ...state, breaker: 'half-open' } : state
     case 'replaced': return initialEndpointState
     default: return event satisfies never

@@ -12,7 +12,7 @@
 // - One timer counts ticks while anything is in use: it ends sessions past their deadline (that the server should
 //   have kept), and refuses waiters past theirs. There is no timer, promise or closure for a statement that finds
 //   a free connection.
-// - A wait that was too long is an overload, unless every connection was busy all the while: then it is the server
+// - A wait that was too long is an overload, unless every connection was busy and none came back in its latter half: then it is the server
 //   that does not answer, which another one may do (`POOL_STALLED`).
 // - The epoch is raised when any connection opens or closes: what was known of the server's position counts in
 //   one epoch only (DESIGN 5).
@@ -309,7 +309,7 @@ export class Pool {
     for (const session of this.#sessions) if (session.expiresAtTick <= tick) session.expire()
     for (const waiter of this.#waiters.expired(tick)) {
       this.#overloads++
-      waiter.reject(this.#answeredAtTick >= waiter.sinceTick || !this.#isStalled()
+      waiter.reject((tick - this.#answeredAtTick) * 2 < tick - waiter.sinceTick || !this.#isStalled()
         ? new OverloadedError('the wait was too long')
         : new DriverFailure('No connection came back while one was waited for.', { kind: 'stalled', code: 'POOL_STALLED', sent: false }))
     }

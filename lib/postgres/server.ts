@@ -206,14 +206,8 @@ export class Server {
   }
 
   #lookFailed (failure: DriverFailure): number | undefined {
-    const wasOpen = this.#snapshot.state.breaker === 'open'
     if (failure.kind === 'connect') this.#choice.giveUp()
     this.#apply({ type: 'look-failed', atMs: this.#options.nowMs(), how: isSilence(failure) ? 'silent' : 'refused' }, failure)
-    if (!wasOpen && this.#snapshot.state.breaker === 'open') {
-      this.#pool.reset(this.#snapshot.state.role === 'primary' ? 'idle' : 'all')
-      // Who waits for a connection would wait in vain; another server may answer, or a refusal comes at once.
-      this.#pool.refuseWaiters(new DriverFailure('The server does not answer.', { kind: 'connect', code: 'SERVER_DOWN', sent: false, cause: failure }))
-    }
     return this.#untilTrialMs()
   }
 
@@ -224,10 +218,15 @@ export class Server {
   }
 
   #apply (event: EndpointEvent, failure?: DriverFailure): void {
-    const state = nextEndpointState(this.#snapshot.state, event, this.#options.limits)
-    if (state === this.#snapshot.state && failure === undefined) return
+    const before = this.#snapshot.state
+    const state = nextEndpointState(before, event, this.#options.limits)
+    if (state === before && failure === undefined) return
     this.#snapshot = { ...this.#snapshot, state, lastFailure: failure ?? this.#snapshot.lastFailure }
     this.#options.onChange(this)
+    if (before.breaker === 'open' || state.breaker !== 'open') return
+    this.#pool.reset(state.role === 'primary' ? 'idle' : 'all')
+    // Who waits for a connection would wait in vain; another server may answer, or a refusal comes at once.
+    this.#pool.refuseWaiters(new DriverFailure('The server does not answer.', { kind: 'connect', code: 'SERVER_DOWN', sent: false, cause: failure }))
   }
 
   /** A member that a balancer has chosen greets with its own address. */

@@ -78,6 +78,7 @@ export class Servers {
   #searching: Promise<void> | undefined
   #epochs = 0
   #searchedAtMs = Number.NEGATIVE_INFINITY
+  readonly #openedAtMs = performance.now()
   #closing: Promise<void> | undefined
 
   private constructor (options: ServersOptions, parts: ServersParts, primary: Pick<ServerOptions, 'endpoint' | 'address'>) {
@@ -251,7 +252,7 @@ export class Servers {
     const { local, primary, splitBrain } = this.facts
     if (primary.role !== 'primary' || splitBrain !== 'none' || primary.system === undefined) return false
     if (local.role === 'standby' && local.system === primary.system && (local.timeline ?? 0) > (primary.timeline ?? Number.POSITIVE_INFINITY)) return true
-    return performance.now() - this.#searchedAtMs >= PATROL_INTERVALS * this.#options.health.intervalMs
+    return performance.now() - Math.max(this.#openedAtMs, this.#searchedAtMs) >= PATROL_INTERVALS * this.#options.health.intervalMs
   }
 
   #search (why: 'missing' | 'patrol'): void {

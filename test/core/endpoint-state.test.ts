@@ -24,6 +24,7 @@ const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointSta
   { name: 'a look that is answered clears the suspicion', events: [stalled(), stalled(), seen('standby'), failed(), failed()], expect: { breaker: 'closed', failures: 2 } },
   { name: 'a look without an answer leaves it to the next', events: [{ type: 'look-failed', atMs: 0, how: 'silent' }, failed()], expect: { breaker: 'open' } },
   { name: 'one look without an answer does not open it', events: [{ type: 'look-failed', atMs: 0, how: 'silent' }], expect: { breaker: 'closed', failures: 2, up: false } },
+  { name: 'a look that failed, and then traffic without any answer', events: [{ type: 'look-failed', atMs: 0, how: 'silent' }, stalled(7)], expect: { breaker: 'open', openedAtMs: 7 } },
   { name: 'silence alone does not open it', events: Array.from({ length: 10 }, () => stalled()), expect: { breaker: 'closed', failures: 2 } },
   { name: 'silence while it is open changes nothing', events: [failed(), failed(), failed(0), stalled(1)], expect: { breaker: 'open', failures: 3 } },
   { name: 'no trial before the cooldown is over', events: [failed(), failed(), failed(0), trial(4_999)], expect: { breaker: 'open' } },
