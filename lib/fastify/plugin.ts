@@ -21,6 +21,7 @@ import { replayReply } from './reply-replay.ts'
 import { clientOf, contextOf } from './request-client.ts'
 import { kAnswering, kContext, kReply } from './request-context.ts'
 import { viewOf } from './request-view.ts'
+import { loadTelemetry, type Telemetry } from './telemetry.ts'
 import { TokenConsistency } from './token-consistency.ts'
 import { makeSeal, type TokenSeal } from './token-seal.ts'
 
@@ -34,10 +35,11 @@ async function register (fastify: FastifyInstance, input: PluginOptions): Promis
 
   const seal = options.token === undefined ? undefined : await makeSeal(fastify, options.token)
   const metrics = options.metrics === false ? undefined : await loadMetrics(options.metrics)
+  const telemetry = await loadTelemetry()
   const servers = await openServers(options, { log })
   // From here on something is open: whatever fails must close it.
   try {
-    wire(fastify, options, { servers, seal, metrics })
+    wire(fastify, options, { servers, seal, metrics, telemetry })
   } catch (error) {
     await servers.close(options.closeTimeoutMs)
     throw error
@@ -68,9 +70,10 @@ interface Parts {
   readonly servers: Servers
   readonly seal: (() => TokenSeal) | undefined
   readonly metrics: Metrics | undefined
+  readonly telemetry: Telemetry | undefined
 }
 
-function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal, metrics }: Parts): void {
+function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal, metrics, telemetry }: Parts): void {
   const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
   const registration: Registration = new Registration({
     options,
@@ -93,6 +96,7 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
     // The app's own session may be registered behind us.
     fastify.addHook('onReady', async () => { session.ready(seal()) })
   }
+  registration.telemetry = telemetry ?? null
   observeFailures(registration)
   observeServers(registration)
   const family = join(fastify, registration)

@@ -14,6 +14,7 @@ import type { MetricsSink } from './metrics-sink.ts'
 import { hopMacs } from './hop-key.ts'
 import { RouteTable } from './route-settings.ts'
 import type { SessionConsistency } from './session-consistency.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** The name of the registration that replays by method and intent. */
 export const MAIN_NAME = 'db'
@@ -46,6 +47,8 @@ export class Registration {
   readonly hints: Hints | null
   /** Null without `token`. */
   session: SessionConsistency | null = null
+  /** Null where the app does not use OpenTelemetry. */
+  telemetry: Telemetry | null = null
   /** Null without `metrics`. */
   metrics: MetricsSink | null = null
 

@@ -12,6 +12,7 @@ import type { ReplayGate } from '../postgres/scope.ts'
 import type { Registration } from './registration.ts'
 import type { RequestContext } from './request-context.ts'
 import { viewOf } from './request-view.ts'
+import { describeRequest } from './telemetry.ts'
 
 /**
  * How long the proxy may try to reach a machine in the target region before it brings the request back
@@ -83,6 +84,7 @@ export function replayEarly (context: RequestContext, registration: Registration
 export function requestEnded (context: RequestContext, lead: Registration): void {
   const { type, reason } = viewOf(context).decision
   lead.counters.decided(type, reason)
+  if (lead.telemetry !== null) describeRequest(lead.telemetry, context, lead)
   if (type === 'replay' || context.toldReason !== null) return
   context.toldReason = reason
   if (!channels.requestDecided.hasSubscribers) return

@@ -42,7 +42,7 @@ await t.test('requests, replays, fallbacks, late captures and statements are cou
   const iad = await scrape('iad')
   t.equal(value(iad, /^multi_region_requests_total\{database="db",decision="local",reason="open"\}/), 1)
   t.equal(value(iad, /^multi_region_requests_total\{database="db",decision="direct",reason="not-proxied"\}/), 1)
-  t.equal(value(iad, /^multi_region_replays_total\{database="db",reason="write-intent"\}/), 1)
+  t.equal(value(iad, /^multi_region_replays_total\{database="db",reason="write-method"\}/), 1)
   t.equal(value(iad, /^multi_region_replays_total\{database="db",reason="known-write"\}/), 1)
   t.equal(value(iad, /^multi_region_fallbacks_total\{database="db",reason="not-proxied"\}/), 1)
   t.equal(value(iad, /^multi_region_captures_late_total\{database="db",route="\/late"\}/), 1)
