@@ -10,7 +10,8 @@ import { code, prose, table } from './markdown.ts'
 import { root } from './sources.ts'
 
 const PAGES = ['README.md', 'docs/explanation/performance.md']
-const SUITES = ['overhead', 'client', 'wide-area', 'scale', 'footprint'] as const
+/** In the order of the README's table. */
+const SUITES = ['wide-area', 'overhead', 'client', 'orm', 'round-trips', 'scale', 'footprint'] as const
 
 interface Target { readonly what: string, readonly value: number, readonly bound: number, readonly better: 'more' | 'less', readonly met: boolean }
 interface Results {
