@@ -15,7 +15,7 @@ import {
 } from '../core/route-decision.ts'
 import { anyFreshness, type Position } from '../core/freshness.ts'
 import type { Role, TargetFacts } from '../core/server-facts.ts'
-import type { CompiledOperation, Work } from '../query/statement.ts'
+import type { CompiledOperation, QueryResult, Work } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
 import { conflictError, raisedError, refusedError } from './failure.ts'
 import { operationJob, type Job, type JobRun, type Performed } from './job.ts'
@@ -113,7 +113,7 @@ export class Router implements Executor {
     return new Router(this.#shared, change.scope ?? this.#scope, { binding: change.binding ?? this.#options.binding, tracking: change.tracking ?? this.#options.tracking })
   }
 
-  /** The hot path: an unconstrained read, and a write whose position nobody wants, run here without an async function. */
+  /** The hot path: an unconstrained read and a write of one statement run here without an async function. */
   execute (operation: Operation<unknown>): Promise<unknown> {
     const refusal = this.#refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -129,7 +129,7 @@ export class Router implements Executor {
     if (compiled.access === 'read' && work.type === 'statement') {
       const decision = this.#decide('read', 'statement', undefined)
       if (decision.type === 'local' && decision.reason !== 'floor-reached') return this.#runDirect(compiled, work, this.#shared.servers.local, decision.reason)
-    } else if (compiled.access === 'write' && work.type === 'statement' && !(this.#scope.stamps && this.#options.tracking === 'tracked')) {
+    } else if (compiled.access === 'write' && work.type === 'statement') {
       const decision = this.#decide('write', 'statement', undefined)
       if (decision.type === 'local') return this.#runDirect(compiled, work, this.#shared.servers.local, decision.reason)
       if (decision.type === 'primary') return this.#runDirect(compiled, work, this.#shared.servers.primary, decision.reason)
@@ -142,18 +142,28 @@ export class Router implements Executor {
   }
 
   #runDirect (compiled: CompiledOperation, work: StatementWork, target: Target, reason: string): Promise<unknown> {
+    const writes = compiled.access === 'write'
+    // As `run` does: the answer awaits a write that still waits for its connection, until its commit is known.
+    if (writes) this.#scope.state.operationBegins()
     let acquired: Connection | Promise<Connection>
     try {
       acquired = this.#acquire(target, undefined)
     } catch (failure) {
-      return this.run(operationJob(compiled), { failure, target, at: 'unsent' })
+      return this.#runAgain(compiled, { failure, target, at: 'unsent' })
     }
     if (acquired instanceof Promise) {
       return acquired.then(
-        (connection) => compiled.access === 'read' ? this.#readOn(connection, target, compiled, work, reason) : this.#writeOn(connection, target, compiled, work, reason),
-        (failure: unknown) => this.run(operationJob(compiled), { failure, target, at: 'unsent' }))
+        (connection) => writes ? this.#writeOn(connection, target, compiled, work, reason) : this.#readOn(connection, target, compiled, work, reason),
+        (failure: unknown) => this.#runAgain(compiled, { failure, target, at: 'unsent' }))
     }
-    return compiled.access === 'read' ? this.#readOn(acquired, target, compiled, work, reason) : this.#writeOn(acquired, target, compiled, work, reason)
+    return writes ? this.#writeOn(acquired, target, compiled, work, reason) : this.#readOn(acquired, target, compiled, work, reason)
+  }
+
+  /** What `#runDirect` began goes on in `run`, which counts for itself. */
+  #runAgain (compiled: CompiledOperation, earlier: EarlierAttempt): Promise<unknown> {
+    const again = this.run(operationJob(compiled), earlier)
+    if (compiled.access === 'write') this.#scope.state.operationEnds()
+    return again
   }
 
   #readOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
@@ -172,35 +182,52 @@ export class Router implements Executor {
       })
   }
 
-  /** As `#attempt`, for what needs neither a look nor the position of its commit. */
+  /** As `#attempt`, for a write of one statement, which needs no look. */
   #writeOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
-    const { onRouted, statementTimeoutMs, state } = this.#scope
+    const { onRouted, statementTimeoutMs, state, stamps } = this.#scope
     const signal = state.beginWrite()
     if (signal !== undefined) {
       target.release(connection)
+      state.operationEnds()
       return Promise.reject(signal)
     }
     const startedAtMs = onRouted === undefined ? 0 : this.#shared.nowMs()
-    return (statementTimeoutMs === undefined ? connection.query(work.statement) : connection.query(work.statement, { deadlineMs: statementTimeoutMs })).then(
-      (result) => {
-        this.#release(target, connection, 'write')
-        if (onRouted !== undefined) this.#routed(target.name, 'write', reason, startedAtMs, false)
-        state.writeRan(target.name)
-        let value: unknown
-        try {
-          value = work.decode(result)
-        } catch (error) {
-          if (result.count !== 0) this.#committed(undefined, 'committed')
-          throw error
-        }
-        this.#committed(undefined, 'committed')
-        return value
-      },
-      (failure: unknown) => {
-        this.#release(target, connection, 'write')
-        if (onRouted !== undefined) this.#routed(target.name, 'write', reason, startedAtMs, true)
-        return this.run(operationJob(compiled), { failure, target, at: 'sent' })
-      })
+    const ended = (failed: boolean): void => {
+      this.#release(target, connection, 'write')
+      if (onRouted !== undefined) this.#routed(target.name, 'write', reason, startedAtMs, failed)
+    }
+    const ran = (result: QueryResult, position: QueryResult | undefined): unknown => {
+      ended(false)
+      try {
+        return this.#settleDirectWrite(target, work, result, position)
+      } finally {
+        state.operationEnds()
+      }
+    }
+    const failed = (failure: unknown): Promise<unknown> => {
+      ended(true)
+      return this.#runAgain(compiled, { failure, target, at: 'sent' })
+    }
+    const options = statementTimeoutMs === undefined ? undefined : { deadlineMs: statementTimeoutMs }
+    const answer = connection.query(work.statement, options)
+    if (!stamps || this.#options.tracking === 'untracked') return answer.then((result) => ran(result, undefined), failed)
+    // The look at the log travels behind the commit. The connection is given back when both have ended.
+    return Promise.allSettled([answer, connection.query(positionStatement, options)]).then(([written, looked]) =>
+      written.status === 'fulfilled' ? ran(written.value, looked.status === 'fulfilled' ? looked.value : undefined) : failed(written.reason))
+  }
+
+  #settleDirectWrite (target: Target, work: StatementWork, result: QueryResult, look: QueryResult | undefined): unknown {
+    this.#scope.state.writeRan(target.name)
+    let value: unknown
+    try {
+      value = work.decode(result)
+    } catch (error) {
+      // No row was there to change: nothing was committed that anybody could miss.
+      if (result.count !== 0) this.#committed(positionOf(look, target.facts), 'committed')
+      throw error
+    }
+    this.#committed(positionOf(look, target.facts), 'committed')
+    return value
   }
 
   /** Runs a job wherever the facts say, until it has an outcome. */

@@ -113,7 +113,8 @@ await t.test('a direct write followed by a captured one: the second goes to the 
 await t.test('a direct write and a captured one side by side: never a replay while the direct one is in flight', async (t) => {
   const { database, clients } = await inReplicasRegion(t)
   const request = clients.request()
-  const sent = typed(request).$primary.note.create({ data: { text: 'direct' } }).then(() => 'ran')
+  // Long enough in flight to be seen there.
+  const sent = typed(request).$primary.$executeRaw`insert into note (text) select 'direct' from pg_sleep(0.3)`.then(() => 'ran')
   await waitFor('the direct write to be sent', () => request.state.pendingWrites === 1, { everyMs: 1 })
   await typed(request).note.create({ data: { text: 'captured' } })
   t.equal(await sent, 'ran')
