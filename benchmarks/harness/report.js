@@ -1,7 +1,7 @@
 // Prints tables and targets, and keeps what was measured in results/<suite>.json.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
@@ -21,6 +21,8 @@ export function machine () {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
+    // Far above what the suite itself needs (about 2): other work ran beside it, and spoiled the absolute figures at least.
+    loadAverage: Math.round(loadavg()[0] * 10) / 10,
     versions: Object.fromEntries(['fastify', 'fastify-multi-region', 'postgres', 'pg', 'drizzle-orm', 'kysely', '@prisma/client', '@zenstackhq/orm', '@fastify/postgres']
       .map((name) => [name, version(name)]).filter(([, found]) => found !== undefined)),
   }
