@@ -6,7 +6,7 @@ import { startApp } from './app-in-regions.ts'
 const KEY = Buffer.alloc(32, 7).toString('base64')
 
 const app = await startApp(t, {
-  plugin: { token: { key: KEY } },
+  plugin: { token: { key: KEY, wait: 'always', waitTimeout: 500 } },
   build (app, region) {
     const count = async (request: { db: typeof app.db }): Promise<number> => Number((await request.db.$queryRawUnsafe<{ n: number }[]>('select count(*)::int as n from note'))[0]?.n)
     app.get('/count', async (request) => ({ region, n: await count(request) }))
