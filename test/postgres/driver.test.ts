@@ -78,7 +78,8 @@ await t.test('the environment does not reach the driver', async (t) => {
 })
 
 await t.test('a batch is one round trip, the first use of its statements included', async (t) => {
-  const roundTripMs = 60
+  // So far that two trips cannot be taken for a slow one.
+  const roundTripMs = 400
   const link = await Link.open({ from: 'here', to: 'there', purpose: 'database', target: host, roundTripMs })
   t.teardown(() => link.close())
   const connection = await openPool(t, database.primaryUrl.replace(String(host.port), String(link.port))).acquire()
@@ -92,7 +93,7 @@ await t.test('a batch is one round trip, the first use of its statements include
       statement('select pg_current_wal_flush_lsn()'),
     ])
     const tookMs = performance.now() - startedAtMs
-    t.ok(tookMs < roundTripMs * 1.7, `round ${round} took ${tookMs.toFixed(1)} ms over a link of ${roundTripMs} ms`)
+    t.ok(tookMs < roundTripMs * 2, `round ${round} took ${tookMs.toFixed(1)} ms over a link of ${roundTripMs} ms`)
     t.strictSame(results.map((result) => result.command), ['BEGIN', 'INSERT', 'INSERT', 'COMMIT', 'SELECT'])
   }
 })
