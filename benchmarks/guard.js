@@ -1,4 +1,4 @@
-// npm run ci:bench: has something become much slower? A few operations of the suites `client` and `overhead`, this package
+// npm run bench:guard: has something become much slower? A few operations of the suites `client` and `overhead`, this package
 // against its baseline alone, compared with the ratios that are kept in results/. Machines differ, ratios hardly do; and a
 // busy machine spoils a try, so only a ratio below 0.85 of the kept one in each of three tries fails. Under 75 seconds.
 
