@@ -1,4 +1,4 @@
-// Prints `passed failed skipped` from the last summary that tap wrote into its result file; exits 1 when there is none.
+// Prints `passed failed skipped` from the last summary in what tap printed; exits 1 when there is none.
 // tap's TAP output ends with a comment such as `# { total: 9, pass: 7, fail: 1, skip: 1 }`.
 
 import { readFileSync } from 'node:fs'

@@ -6,9 +6,11 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
+import { strictOptions } from './compiler.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 t.setTimeout(120_000)
+const options = strictOptions({ 'fastify-multi-region': 'lib/index.ts', 'fastify-multi-region/schema': 'lib/schema/index.ts', 'fastify-multi-region/prisma': 'lib/prisma/index.ts' })
 const folder = t.testdir({
   'package.json': '{ "type": "module" }',
   'schema.ts': ts.sys.readFile(join(root, 'test/types/fixtures/schema.ts'))?.replace('../../../lib/schema/index.ts', 'fastify-multi-region/schema') ?? '',
@@ -27,20 +29,7 @@ declare module 'fastify-multi-region' {
 /** The messages that the compiler has for `app.ts`. */
 function problems (app: string, files: readonly string[] = ['register.ts']): string[] {
   writeFileSync(join(folder, 'app.ts'), app)
-  const program = ts.createProgram([...files, 'app.ts'].map((name) => join(folder, name)), {
-    target: ts.ScriptTarget.ES2023,
-    lib: ['lib.es2023.d.ts'],
-    module: ts.ModuleKind.NodeNext,
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
-    paths: { 'fastify-multi-region': [join(root, 'lib/index.ts')], 'fastify-multi-region/schema': [join(root, 'lib/schema/index.ts')], 'fastify-multi-region/prisma': [join(root, 'lib/prisma/index.ts')] },
-  })
+  const program = ts.createProgram([...files, 'app.ts'].map((name) => join(folder, name)), options)
   const own = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(folder))
   return own.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
     .map((problem) => `${basename(problem.file?.fileName ?? '')}: ${ts.flattenDiagnosticMessageText(problem.messageText, '\n')}`)
