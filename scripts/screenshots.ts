@@ -1,14 +1,36 @@
-// `npm run screenshots`: pictures of the dashboard, in both themes, for the README and the documentation.
-// Writes docs/public/dashboard-*.png.
+// `npm run screenshots`: pictures of the dashboard and of the built documentation, in both themes, for the README and the
+// site. Writes docs/public/{dashboard,site}-*.png.
 
 import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { DashboardServer } from '../lib/demo/dashboard-server.ts'
 import { DemoCluster } from '../lib/demo/demo-cluster.ts'
 import { findChromium, openBrowser } from '../test/browser/chromium.ts'
+import { serveSite } from '../test/browser/static-site.ts'
 
 const target = new URL('../docs/public/', import.meta.url)
+const base = '/fastify-multi-region/'
 const found = findChromium()
 if (found.type === 'missing') throw new Error(found.reason)
+await mkdir(target, { recursive: true })
+
+const site = await serveSite({ directory: fileURLToPath(new URL('../docs/.vitepress/dist/', import.meta.url)), base })
+try {
+  const browser = await openBrowser(found.path)
+  try {
+    for (const theme of ['light', 'dark'] as const) {
+      const page = await browser.open(`${site.url}recipes/read-your-writes`, { theme, width: 1280, height: 860 })
+      await page.locator('main h1').waitFor()
+      await page.screenshot({ path: fileURLToPath(new URL(`site-${theme}.png`, target)) })
+      await page.close()
+    }
+    if (browser.complaints.length > 0) throw new Error(browser.complaints.join('\n'))
+  } finally {
+    await browser.close()
+  }
+} finally {
+  await site.close()
+}
 
 const demo = await DemoCluster.start({ regions: ['fra', 'iad', 'nrt'], progress: () => {} })
 try {
@@ -20,7 +42,6 @@ try {
       { name: 'dashboard-dark', theme: 'dark', width: 1280, height: 1180 },
       { name: 'dashboard-small', theme: 'light', width: 390, height: 1100 },
     ] as const
-    await mkdir(target, { recursive: true })
     for (const { name, theme, width, height } of views) {
       // A fresh guestbook for each picture.
       await demo.open()
@@ -39,7 +60,7 @@ try {
       await page.locator('.legend').getByText(/nrt: [1-9]\d\d ms/).waitFor()
       await page.mouse.move(0, 0)
       await page.evaluate('document.activeElement?.blur(); scrollTo(0, 0)')
-      await page.screenshot({ path: new URL(`${name}.png`, target).pathname, ...(width > 500 && { fullPage: true }) })
+      await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, target)), ...(width > 500 && { fullPage: true }) })
       await page.close()
     }
     if (browser.complaints.length > 0) throw new Error(browser.complaints.join('\n'))
