@@ -182,9 +182,12 @@ async function temporaryDirectory (): Promise<string> {
 
 const BYTES_PER_SERVER = 200 * 1024 * 1024
 
-/** Where the data of `servers` servers goes: memory if there is room, else the temporary directory. */
-export async function dataParent (servers: number): Promise<string> {
-  if (process.platform === 'linux') {
+/** What holds the data of servers. */
+export type Storage = 'memory' | 'disk'
+
+/** Where the data of `servers` servers goes: into memory if that is wanted and has room, else the temporary directory. */
+export async function dataParent (storage: Storage, servers: number): Promise<string> {
+  if (storage === 'memory' && process.platform === 'linux') {
     const shared = '/dev/shm'
     const room = await access(shared, constants.W_OK).then(() => statfs(shared)).then((s) => s.bavail * s.bsize, () => 0)
     if (room >= servers * BYTES_PER_SERVER) return shared

@@ -7,6 +7,7 @@
 //   standby nrt ── link nrt>fra ── primary fra                    WAL
 
 import { Instance, type AppContext, type AppFactory, type RegionDatabaseUrls } from './app-instance.ts'
+import type { Storage } from './binaries.ts'
 import { DatabaseCluster } from './database-cluster.ts'
 import { Edge, type EdgeOptions } from './edge.ts'
 import { killBackends, pauseReplay, resumeReplay, setApplyDelay, type BackendFilter } from './fault.ts'
@@ -43,6 +44,11 @@ export interface ClusterOptions {
   readonly synchronous?: readonly string[]
   /** PostgreSQL settings of every server, e.g. `{ max_connections: 50 }`. */
   readonly postgres?: ServerSettings
+  /**
+   * Where the servers keep their data: in memory if there is room, or on the disk of the temporary directory. For
+   * what a commit costs, choose `'disk'` and the settings `{ fsync: true }`. @defaultValue 'memory'
+   */
+  readonly storage?: Storage
   /** Name of the database that the URLs lead to. @defaultValue 'app' */
   readonly database?: string
   /**
@@ -118,12 +124,13 @@ export class Cluster {
   }
 
   async #start (): Promise<void> {
-    const { synchronous, postgres, database, app, appName = 'app', edge = {} } = this.#options
+    const { synchronous, postgres, storage, database, app, appName = 'app', edge = {} } = this.#options
     this.#databases = await DatabaseCluster.start({
       primary: this.primaryRegion,
       standbys: this.regions.filter((region) => region !== this.primaryRegion),
       ...(synchronous !== undefined && { synchronous }),
       ...(postgres !== undefined && { settings: postgres }),
+      ...(storage !== undefined && { storage }),
       ...(database !== undefined && { database }),
       upstream: async (follower, leader) => await this.#openLink({ from: follower, to: leader.name, purpose: 'replication' }, leader),
     })
@@ -463,6 +470,7 @@ function checkOptions (options: ClusterOptions, regions: readonly string[], prim
   for (const ms of typeof options.latency === 'object' ? Object.values(options.latency) : [options.latency ?? 0]) {
     if (!(ms >= 0)) problems.push(`latency: ${ms} is not a number of milliseconds`)
   }
+  if (options.storage !== undefined && !['memory', 'disk'].includes(options.storage)) problems.push(`storage: "${String(options.storage)}" is neither "memory" nor "disk"`)
   if (options.instances !== undefined && !(Number.isInteger(options.instances) && options.instances >= 1)) problems.push('instances: must be a whole number of at least 1')
   if (problems.length > 0) throw new Error(`The options of startCluster are not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
 }

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dataParent, findBinaries, type Binaries } from './binaries.ts'
+import { dataParent, findBinaries, type Binaries, type Storage } from './binaries.ts'
 import { PostgresServer, SUPERUSER, removeCopiedSlots, type ServerSettings } from './server.ts'
 import { waitFor } from './wait-for.ts'
 import { Watchdog } from './watchdog.ts'
@@ -19,6 +19,8 @@ export interface DatabaseClusterOptions {
   /** Standbys that a commit waits for, in order of preference. */
   readonly synchronous?: readonly string[]
   readonly settings?: ServerSettings
+  /** @defaultValue 'memory' */
+  readonly storage?: Storage
   /** Database made for the application. @defaultValue 'app' */
   readonly database?: string
   /** The address under which a standby reaches the server it follows; direct if not given. */
@@ -49,7 +51,7 @@ export class DatabaseCluster {
 
   static async start (options: DatabaseClusterOptions): Promise<DatabaseCluster> {
     const binaries = await findBinaries()
-    const parent = await dataParent(1 + options.standbys.length)
+    const parent = await dataParent(options.storage ?? 'memory', 1 + options.standbys.length)
     const root = join(parent, `multi-region-${process.pid}-${randomBytes(4).toString('hex')}`)
     await mkdir(root, { mode: 0o711 })
     await chmod(root, 0o711)

@@ -1,6 +1,7 @@
 // Entry `fastify-multi-region/testing`: real servers, distance and a replaying edge for tests. Loads no Fastify.
 
 export { startCluster, Cluster } from './cluster.ts'
+export type { Storage } from './binaries.ts'
 export type { ClusterOptions, LinkName, PromoteOptions, Region } from './cluster.ts'
 export { Instance } from './app-instance.ts'
 export type { AppContext, AppFactory, RegionDatabaseUrls, RunningApp } from './app-instance.ts'

@@ -172,7 +172,8 @@ async function figuresPart (result: Result): Promise<void> {
       const lsn = await measureLocality(stage, { ...options, plugin: { token: { key } } })
       const time = await measureLocality(stage, { ...options, plugin: { token: { key, mode: 'time', window: 5_000 } } })
       await Promise.all(['iad', 'nrt'].map((region) => stage.cluster.setApplyDelay(region, 0)))
-      const latency = await measureLatency(stage, { plugin: { token: { key } }, pairs: quick ? 1_000 : 4_000 })
+      const durable = await Stage.open({ latencyMs: 40, registers: 60, storage: 'durable' })
+      const latency = await measureLatency(durable, { plugin: { token: { key } }, pairs: quick ? 1_000 : 4_000 }).finally(async () => { await durable.close() })
       result.parts['locality'] = { lsn, time }
       result.parts['latency'] = latency
       const { read, write } = latency

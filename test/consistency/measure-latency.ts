@@ -1,5 +1,5 @@
-// What a token costs a read that is served locally, and a write in the primary's region; requests in turn, with and
-// without, over one kept connection each.
+// What a token costs a read that is served locally, and a write in the primary's region that reaches the disk; requests
+// in turn, with and without, over one kept connection each. Wants a durable stage.
 
 import type { PluginOptions } from '../../lib/index.ts'
 import { addedCost, median, percentile } from './figures.ts'
@@ -22,8 +22,6 @@ export interface WriteFigures extends ReadFigures {
 const WARM_UP = 300
 
 export async function measureLatency (stage: Stage, { plugin, pairs }: { readonly plugin: Partial<PluginOptions>, readonly pairs: number }): Promise<{ readonly read: ReadFigures, readonly write: WriteFigures }> {
-  // A write that reaches the disk, as a database's do: the kit's servers leave that out.
-  for (const statement of ['alter system set fsync = on', 'select pg_reload_conf()']) await stage.cluster.query('primary', statement)
   const withTokens = await stage.startApps(plugin)
   let without: Apps | undefined
   try {

@@ -14,6 +14,8 @@ export interface StageOptions {
   /** Round trip between regions. */
   readonly latencyMs: number
   readonly registers: number
+  /** `durable`: on the disk, and flushed to it at each commit, as a database is that matters. @defaultValue 'fast' */
+  readonly storage?: 'fast' | 'durable'
 }
 
 export class Stage {
@@ -25,8 +27,8 @@ export class Stage {
     this.keys = keys
   }
 
-  static async open ({ latencyMs, registers }: StageOptions): Promise<Stage> {
-    const cluster = await startCluster({ regions: REGIONS, primaryRegion: PRIMARY_REGION, latency: latencyMs, edge: 'off' })
+  static async open ({ latencyMs, registers, storage = 'fast' }: StageOptions): Promise<Stage> {
+    const cluster = await startCluster({ regions: REGIONS, primaryRegion: PRIMARY_REGION, latency: latencyMs, edge: 'off', ...(storage === 'durable' && { storage: 'disk', postgres: { fsync: true } }) })
     try {
       await cluster.query('primary', `${REGISTER_TABLES}; insert into register (key, version, writer) select 'r' || n, 0, 'seed' from generate_series(1, ${registers}) n; create table tick (n int)`)
       await cluster.waitForReplay()

@@ -12,7 +12,8 @@ await t.test('the programs are found once, and run', async (t) => {
   t.equal(await findBinaries(), binaries)
   t.match(binaries.version, /^\d+/)
   t.equal(binaries.runAs !== undefined, process.getuid?.() === 0, 'root has another user run them')
-  await access(await dataParent(3))
+  await access(await dataParent('memory', 3))
+  t.not(await dataParent('disk', 3), '/dev/shm')
 })
 
 await t.test('a copy has the links that an install script would have made, and is made once', { skip: installed }, async (t) => {
