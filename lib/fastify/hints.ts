@@ -1,7 +1,8 @@
-// Warnings for the developer: each once a route, none in production.
+// Warnings for the developer: each once a route or text, none in production.
 
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { ReplayReason } from '../core/replay-decision.ts'
+import { HiddenWrites } from '../postgres/hidden-writes.ts'
 
 /** How many uses of the process's client are looked at for a handler on the stack: taking a stack is slow. */
 const MAX_LOOKS = 200
@@ -9,11 +10,16 @@ const MAX_LOOKS = 200
 /** Fastify calls a handler from this file; what runs after the handler's first `await` is not noticed. */
 const HANDLER_FRAME = /[\\/]fastify[\\/]lib[\\/]handle-request\.js/
 
+/** Characters of a statement in a warning. */
+const MAX_SHOWN = 200
+
 const advice = 'Give the route config: { multiRegion: { intent: \'write\' } }, so that it runs in the primary\'s region from its start.'
 
 export class Hints {
   readonly #log: FastifyBaseLogger
   readonly #given = new Set<string>()
+  /** Each text once. */
+  readonly hiddenWrites = new HiddenWrites((text) => { this.#hiddenWrite(text) })
   #looks = 0
 
   constructor (log: FastifyBaseLogger) {
@@ -45,6 +51,10 @@ export class Hints {
     })
   }
 
+  #hiddenWrite (text: string): void {
+    this.#log.warn({ statement: shown(text) }, 'A raw query has written, or locked rows, behind a SELECT. On a primary it counts as a read: nobody waits to see what it wrote, and the session gets no token for it. Run it with $executeRaw, give the route config: { multiRegion: { intent: \'write\' } }, or call request.multiRegion.markWritten() behind it.')
+  }
+
   /** Called when `fastify.<name>` is read. True when a handler reads it. */
   processClientRead (name: string): boolean {
     if (this.#looks >= MAX_LOOKS) return false
@@ -60,3 +70,6 @@ export class Hints {
     return true
   }
 }
+
+/** Enough to find it by; what stands in quotes may be a user's. */
+const shown = (text: string): string => text.replace(/'(?:[^']|'')*'?/g, "'…'").trim().slice(0, MAX_SHOWN)

@@ -75,6 +75,7 @@ interface Parts {
 
 function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, seal, metrics, telemetry }: Parts): void {
   const log = fastify.log.child({ plugin: 'fastify-multi-region', database: options.name })
+  const hints = options.hints ? new Hints(log) : null
   const registration: Registration = new Registration({
     options,
     servers,
@@ -83,12 +84,13 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
       openToken: (sealed) => registration.session?.open(sealed),
       tokenWaitMs: options.token?.waitTimeoutMs,
       processScope: {
+        hiddenWrites: hints?.hiddenWrites,
         onRouted: (operation) => { observeRouted(registration, operation, null) },
         onCommit: ({ outcome }) => { if (outcome === 'unknown') registration.counters.commitUnknown() },
       },
     }),
     log,
-    hints: options.hints ? new Hints(log) : null,
+    hints,
   })
   if (options.token !== undefined && seal !== undefined) {
     const session = new TokenConsistency(registration, options.token)

@@ -52,6 +52,7 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
     // All requests of a region come back at once when the way to the primary's region is gone.
     farPriority: registration.transport?.failed(request.headers) === true ? 'borrowed' : 'native',
     statementTimeoutMs: settings.statementTimeoutMs,
+    hiddenWrites: registration.hints?.hiddenWrites,
     onRouted: (operation) => { routed(context, registration, operation) },
     onCommit: (commit) => {
       if (commit.outcome === 'unknown') registration.counters.commitUnknown()

@@ -256,7 +256,9 @@ function scopeWith (scope: Scope, floor: Floor, waitMs: number): Scope {
     whenPrimaryIsDown: scope.whenPrimaryIsDown,
     rawWrites: scope.rawWrites,
     priority: scope.priority,
+    ...(scope.farPriority === undefined ? {} : { farPriority: scope.farPriority }),
     statementTimeoutMs: scope.statementTimeoutMs,
+    hiddenWrites: scope.hiddenWrites,
     ...(scope.onCommit === undefined ? {} : { onCommit: (commit) => { scope.onCommit?.(commit) } }),
     ...(scope.onRouted === undefined ? {} : { onRouted: (routed) => { scope.onRouted?.(routed) } }),
   }

@@ -3,6 +3,7 @@
 import type { Access } from '../core/route-decision.ts'
 import type { CompiledOperation, QueryResult, Statement } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
+import { PROBED_AT, probedStatements } from './hidden-writes.ts'
 import { control, pipeline, send, type Settled } from './pipeline.ts'
 import { beginStatements, commitOutcome, commitStatement, OpenTransaction, positionStatement, ranOutside, synchronousCommitStatement, type BeginOptions } from './transaction.ts'
 
@@ -15,6 +16,8 @@ export interface JobRun {
   readonly pinned: boolean
   /** Append the look at the log behind the commit. */
   readonly wantsPosition: boolean
+  /** Ask whether raw SQL of one statement wrote (development). */
+  readonly probes: boolean
   /** Set by the work as it goes: could a lost connection leave the outcome open? Before a COMMIT is sent it cannot. */
   commitSent: boolean
 }
@@ -27,6 +30,8 @@ export interface Performed<T> {
   readonly commands: readonly string[]
   /** Rows that the statement says it affected; undefined for more than one statement. */
   readonly count: number | undefined
+  /** What a probe said; undefined without one. */
+  readonly wrote?: boolean | undefined
   /** Throws where the answer is an error (a row that must be there is not). */
   readonly decode: () => T
 }
@@ -67,12 +72,16 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
       mapError: compiled.mapError,
       async perform (run) {
         run.commitSent = true // its own transaction: whatever is sent may have taken effect
-        if (run.preface === undefined && !run.wantsPosition) {
+        if (run.preface === undefined && !run.wantsPosition && !run.probes) {
           const result = await send(run.connection, work.statement, run.deadlineMs)
           return { preface: undefined, position: undefined, synchronousCommit: undefined, commands: [result.command], count: result.count, decode: () => work.decode(result) }
         }
         if (run.pinned && run.preface !== undefined) {
           const answer = await performPinned(run, run.preface, work.statement)
+          return { ...answer, decode: () => work.decode(answer.result) }
+        }
+        if (run.probes) {
+          const answer = await performProbed(run, work.statement)
           return { ...answer, decode: () => work.decode(answer.result) }
         }
         const at = run.preface === undefined ? 0 : 1
@@ -129,6 +138,26 @@ async function performPinned (run: JobRun, look: Statement, statement: Statement
   if (looked?.status === 'rejected') return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, result: { rows: [], columns: [], command: '', count: 0 } }
   const result = answerOf(settled[2])
   return { preface: looked, position: undefined, synchronousCommit: undefined, commands: [result.command], count: result.count, result }
+}
+
+/** The statement in a transaction of its own, which is asked before its COMMIT whether it wrote: see hidden-writes.ts. */
+async function performProbed (run: JobRun, statement: Statement): Promise<Omit<Performed<unknown>, 'decode'> & { readonly result: QueryResult }> {
+  const start = run.preface === undefined ? 0 : 1
+  const probed = probedStatements(statement)
+  const settled = await pipeline(run.connection, [...(run.preface === undefined ? [] : [run.preface]), ...probed, ...(run.wantsPosition ? [positionStatement] : [])], run.deadlineMs)
+  const result = answerOf(settled[start + PROBED_AT.statement])
+  // What is deferred to the COMMIT (a constraint) is refused there, as it would have been at the statement's own end.
+  answerOf(settled[start + PROBED_AT.commit])
+  const told = valueOf(settled[start + PROBED_AT.probe])?.rows[0]?.[0]
+  return {
+    preface: start === 1 ? settled[0] : undefined,
+    position: valueOf(settled[start + probed.length]),
+    synchronousCommit: undefined,
+    commands: [result.command],
+    count: result.count,
+    wrote: typeof told === 'string' ? told === 't' : undefined,
+    result,
+  }
 }
 
 interface BatchAnswer extends Omit<Performed<unknown>, 'decode'> {

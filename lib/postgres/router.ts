@@ -91,9 +91,11 @@ interface Progress {
   lastFailure: Error | undefined
   /** `doubtful`: they contradict what a session said, so both servers are looked at before the next attempt. */
   facts: 'good' | 'doubtful'
+  /** A standby has refused it, so raw SQL is known to write, whatever its tag says. */
+  refusedAsWrite: boolean
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, facts: 'good' })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, facts: 'good', refusedAsWrite: false })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -326,6 +328,7 @@ export class Router implements Executor {
       preface: look !== undefined ? lookStatements[look] : unlocated === undefined ? undefined : positionStatement,
       pinned: look !== undefined && !isOneServer(target.facts),
       wantsPosition: mayWrite && this.#options.tracking === 'tracked' && this.#scope.stamps,
+      probes: mayWrite && this.#probes(job, progress),
       commitSent: false,
     }
     let performed: Performed<T>
@@ -353,7 +356,7 @@ export class Router implements Executor {
       // Promoted before it ran: it may have written, so it does not run again; and a primary is never behind.
       lookAt(target)
       state.beginWrite()
-      return { done: true, value: this.#settleWrite(target, job, performed) }
+      return { done: true, value: this.#settleWrite(target, job, performed, progress) }
     }
     if (decision.type === 'look' && !this.#proves(target, performed.preface, { position: decision.position, epoch, progress })) return { done: false }
     if (decision.reason === 'floor-reached' && target.epoch !== epoch) {
@@ -361,7 +364,7 @@ export class Router implements Executor {
       return { done: false }
     }
     if (unlocated !== undefined) this.#locate(unlocated, performed.preface, target.facts)
-    return { done: true, value: mayWrite ? this.#settleWrite(target, job, performed) : performed.decode() }
+    return { done: true, value: mayWrite ? this.#settleWrite(target, job, performed, progress) : performed.decode() }
   }
 
   /** A session says that the local server is no standby, against the facts: look, and do without it if that does not help. */
@@ -371,10 +374,19 @@ export class Router implements Executor {
     progress.facts = 'doubtful'
   }
 
+  /** Development alone: raw SQL that nothing but its tag would tell to be a write. */
+  #probes (job: Job<unknown>, progress: Progress): boolean {
+    const { hiddenWrites, rawWrites } = this.#scope
+    return hiddenWrites !== undefined && job.access === 'unknown' && job.unit === 'statement' && rawWrites === 'by-command' &&
+      !progress.refusedAsWrite && this.#options.tracking === 'tracked' && hiddenWrites.wants(job.text)
+  }
+
   /** A write, or raw SQL that may have been one, came back. */
-  #settleWrite<T> (target: Target, job: Job<T>, performed: Performed<T>): T {
+  #settleWrite<T> (target: Target, job: Job<T>, performed: Performed<T>, progress: Progress): T {
     this.#scope.state.writeRan(target.name)
-    const wrote = job.access === 'write' || this.#scope.rawWrites === 'always' || performed.commands.some((command) => !readingCommands.has(command))
+    const wrote = job.access === 'write' || this.#scope.rawWrites === 'always' || progress.refusedAsWrite || performed.commands.some((command) => !readingCommands.has(command))
+    // What a probe says is told, not acted upon: where it does not run the outcome is the same.
+    if ('wrote' in performed) this.#scope.hiddenWrites?.judge(job.text, performed.wrote)
     let value: T
     try {
       value = performed.decode()
@@ -406,6 +418,7 @@ export class Router implements Executor {
   #afterFailure (failure: DriverFailure, given: { readonly job: { readonly access: Access, readonly unit: Unit, readonly text: string, readonly mapError: (failure: Error) => Error }, readonly target: Target, readonly verdict: Verdict, readonly progress: Progress, readonly readOnly?: boolean }): void {
     const { job, target, progress } = given
     progress.lastFailure = failure
+    if (given.verdict === 'standby-refusal') progress.refusedAsWrite = true
     for (;;) {
       const decision = this.#decideAfterFailure(failure, given)
       if (given.verdict === 'schema-behind' && decision.type !== 'raise' && job.text !== '') this.#shared.schemaReplays.spend(job.text, this.#shared.nowMs())

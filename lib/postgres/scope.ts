@@ -5,6 +5,7 @@ import type { RequestState } from '../core/request-state.ts'
 import type { CaptureReason } from '../core/route-decision.ts'
 import type { Position } from '../core/freshness.ts'
 import type { Floor } from './floor.ts'
+import type { HiddenWrites } from './hidden-writes.ts'
 
 /** Whether and how this request can run again elsewhere. */
 export interface ReplayGate {
@@ -51,6 +52,8 @@ export interface Scope {
   readonly farPriority?: 'native' | 'borrowed'
   /** Milliseconds; the route's own, where it has one. */
   readonly statementTimeoutMs: number | undefined
+  /** In development: names raw texts that write behind a SELECT. */
+  readonly hiddenWrites?: HiddenWrites | undefined
   /** Every commit of a tracked client, in the order in which they became known. */
   onCommit?(commit: Commit): void
   /** After each operation; for timing headers, hints and metrics. */

@@ -113,6 +113,31 @@ await t.test('hints name the route and the remedy, once', async (t) => {
   t.match(app.apps.iad.multiRegion.counters(), { lateCaptures: { '/late/:id': 2 }, processClientInHandler: 2 })
 })
 
+for (const hints of ['on', 'off'] as const) {
+  await t.test(`a raw text that writes behind a SELECT is named once, without its values: hints ${hints}`, async (t) => {
+    const app = await startApp(t, {
+      plugin: { hints, token: { key: Buffer.alloc(32, 1) } },
+      build (app) {
+        app.get('/hidden', async (request) => await request.db.$queryRawUnsafe("with made as (insert into note (text) values ('it''s mine') returning id) select id from made"))
+        app.get('/process', async () => await app.db.$queryRawUnsafe("with made as (insert into note (text) values ('job') returning id) select id, 1 from made"))
+        app.post('/hidden', async (request) => await request.db.$queryRaw`with made as (insert into note (text) values ('y') returning id) select id from made`)
+      },
+    })
+    for (let i = 0; i < 2; i++) {
+      for (const [method, url] of [['GET', '/hidden'], ['GET', '/process'], ['POST', '/hidden']] as const) t.equal((await app.ask('fra', method, url)).statusCode, 200)
+    }
+    t.equal((await app.notes()).length, 7, 'each ran once')
+    const warnings = app.logs.filter((line) => line.level === 40 && line['statement'] !== undefined)
+    t.same(warnings.map((line) => line['statement']), hints === 'off'
+      ? []
+      : [
+          "with made as (insert into note (text) values ('…') returning id) select id from made",
+          "with made as (insert into note (text) values ('…') returning id) select id, 1 from made",
+        ])
+    for (const { msg } of warnings) for (const remedy of ['$executeRaw', "intent: 'write'", 'markWritten()']) t.ok(msg.includes(remedy), remedy)
+  })
+}
+
 await t.test('hints are off when they are off', async (t) => {
   const app = await startApp(t, {
     plugin: { hints: 'off' },
