@@ -1,5 +1,8 @@
 // A binary heap: the first by `before` on top.
 
+/** Beyond these one pass over all is cheaper than the logarithm for each. */
+const FEW = 64
+
 export class Heap<T> {
   readonly #before: (a: T, b: T) => boolean
   #items: T[] = []
@@ -25,6 +28,27 @@ export class Heap<T> {
       this.#down(0)
     }
     return top
+  }
+
+  /**
+   * Takes out all that pass, in no order. Whatever stands before an item that passes must pass too, or be one that may
+   * stay a while longer.
+   */
+  take (passes: (item: T) => boolean): T[] {
+    const taken: T[] = []
+    for (;;) {
+      const top = this.#items[0]
+      if (top === undefined || !passes(top)) return taken
+      if (taken.length === FEW) break
+      taken.push(top)
+      this.pop()
+    }
+    this.retain((item) => {
+      if (!passes(item)) return true
+      taken.push(item)
+      return false
+    })
+    return taken
   }
 
   /** Takes everything out, in no order. */

@@ -203,12 +203,7 @@ export class LsnWaiter {
   }
 
   #free (applied: Lsn): void {
-    for (;;) {
-      const first = this.#byLsn.peek()
-      if (first === undefined || (!first.settled && first.position.lsn > applied)) return
-      this.#byLsn.pop()
-      this.#settle(first, 'reached')
-    }
+    for (const waiter of this.#byLsn.take(({ settled, position }) => settled || position.lsn <= applied)) this.#settle(waiter, 'reached')
   }
 
   #settleAll (outcome: WaitOutcome): void {
