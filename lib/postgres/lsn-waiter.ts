@@ -128,7 +128,10 @@ export class LsnWaiter {
     return new Promise((resolve) => {
       const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, onEnd, signal, onAbort: undefined, settled: false }
       if (signal !== undefined) {
-        waiter.onAbort = () => { this.#settle(waiter, 'aborted') }
+        waiter.onAbort = () => {
+          this.#settle(waiter, 'aborted')
+          this.#sweep()
+        }
         signal.addEventListener('abort', waiter.onAbort, { once: true })
       }
       this.#waiting++
@@ -162,6 +165,7 @@ export class LsnWaiter {
       this.#byExpiry.pop()
       this.#settle(first, 'timeout')
     }
+    this.#sweep()
     if (this.#waiting > 0 && !this.#looking) this.#look()
   }
 
@@ -204,11 +208,12 @@ export class LsnWaiter {
 
   #free (applied: Lsn): void {
     for (const waiter of this.#byLsn.take(({ settled, position }) => settled || position.lsn <= applied)) this.#settle(waiter, 'reached')
+    this.#sweep()
   }
 
   #settleAll (outcome: WaitOutcome): void {
     for (const waiter of this.#byLsn.drain()) this.#settle(waiter, outcome)
-    this.#byExpiry.drain()
+    this.#sweep()
   }
 
   /** Behind the loop that settles them all: for ten thousand it takes longer than everything else in there. */
@@ -229,16 +234,21 @@ export class LsnWaiter {
     waiter.settled = true
     if (waiter.onAbort !== undefined) this.#stopListening(waiter)
     this.#waiting--
+    waiter.onEnd?.(outcome)
+    waiter.resolve(outcome)
+  }
+
+  /** Forgets those who have left, once they are most of a heap; ends the poller when nobody waits. */
+  #sweep (): void {
     if (this.#waiting === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
       this.#byLsn.drain()
       this.#byExpiry.drain()
-    } else if (this.#byLsn.size > SWEEP_AT && this.#byLsn.size > 2 * this.#waiting) {
-      this.#byLsn.retain((one) => !one.settled)
-      this.#byExpiry.retain((one) => !one.settled)
-    } else if (this.#byExpiry.size > SWEEP_AT && this.#byExpiry.size > 2 * this.#waiting) this.#byExpiry.retain((one) => !one.settled)
-    waiter.onEnd?.(outcome)
-    waiter.resolve(outcome)
+      return
+    }
+    for (const heap of [this.#byLsn, this.#byExpiry]) {
+      if (heap.size > SWEEP_AT && heap.size > 2 * this.#waiting) heap.retain((one) => !one.settled)
+    }
   }
 }
