@@ -5,7 +5,8 @@
 //     └───────── the trial succeeds ┼───────────────────────────────────────────┤
 //                                   └───────────── the trial fails ─────────────┘
 //
-// The trial is a look of the monitor, so that recovery costs no request and starts no stampede.
+// The trial is a look of the monitor, so that recovery costs no request and starts no stampede. The cooldown spares
+// requests that another server answers meanwhile; for one that would be refused otherwise, a trial may begin at once.
 //
 // Traffic counts at most one failure between two looks: ten connections that an administrator ended in one moment
 // are one event, and the look that follows tells whether the server still stands. A server that refuses connections
@@ -41,8 +42,8 @@ export type EndpointEvent =
   | { readonly type: 'traffic-failed', readonly atMs: number }
   /** Real traffic had no answer at all for as long as it could wait. */
   | { readonly type: 'traffic-stalled', readonly atMs: number }
-  /** A look begins. */
-  | { readonly type: 'trial', readonly atMs: number }
+  /** A look begins; `request`: for somebody who is refused unless it succeeds. */
+  | { readonly type: 'trial', readonly atMs: number, readonly need: 'schedule' | 'request' }
   /** Another server is behind the name now. */
   | { readonly type: 'replaced' }
 
@@ -82,7 +83,7 @@ export function nextEndpointState (state: EndpointState, event: EndpointEvent, l
       // Short of opening it: one slow statement or one dead connection is not the server, unless a look has failed as well.
       return state.up === false ? failed({ ...state, suspected: true, failures }, event.atMs, limits) : { ...state, suspected: true, failures }
     }
-    case 'trial': return state.breaker === 'open' && isCooledDown(state, event.atMs, limits) ? { ...state, breaker: 'half-open' } : state
+    case 'trial': return state.breaker === 'open' && (event.need === 'request' || isCooledDown(state, event.atMs, limits)) ? { ...state, breaker: 'half-open' } : state
     case 'replaced': return initialEndpointState
     default: return event satisfies never
   }

@@ -11,7 +11,7 @@ import { DriverFailure } from '../core/driver-failure.ts'
 import { classify, type Verdict } from '../core/verdict.ts'
 import {
   decideAfterFailure, decideRoute,
-  type Access, type CaptureReason, type FailureDecision, type ReplayFact, type RouteDecision, type ServerView, type Unit,
+  type Access, type CaptureReason, type FailureDecision, type RefuseReason, type ReplayFact, type RouteDecision, type ServerView, type Unit,
 } from '../core/route-decision.ts'
 import { anyFreshness, type Position } from '../core/freshness.ts'
 import type { Role, TargetFacts } from '../core/server-facts.ts'
@@ -89,13 +89,15 @@ interface Progress {
   withoutPrimary: boolean
   fellBack: 'no' | 'replica-down'
   lastFailure: Error | undefined
+  /** Has a server that is down been looked at for it? Before it is refused, once. */
+  trial: 'untried' | 'over'
   /** `doubtful`: they contradict what a session said, so both servers are looked at before the next attempt. */
   facts: 'good' | 'doubtful'
   /** A standby has refused it, so raw SQL is known to write, whatever its tag says. */
   refusedAsWrite: boolean
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, facts: 'good', refusedAsWrite: false })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, trial: 'untried', facts: 'good', refusedAsWrite: false })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -261,7 +263,10 @@ export class Router implements Executor {
       if (refusal !== undefined) throw refusal
       const decision = this.#decide(job.access, job.unit === 'array' ? 'transaction' : 'statement', progress)
       switch (decision.type) {
-        case 'refuse': throw this.#refused(decision, progress)
+        case 'refuse':
+          if (!isDown(decision.reason) || progress.trial === 'over') throw this.#refused(decision, progress)
+          await this.#tryServers(decision.reason, progress)
+          break
         case 'replay': this.#replayOrGoOn(decision.reason, progress); break
         case 'wait': await this.#wait(decision.position, progress); break
         case 'look':
@@ -474,6 +479,13 @@ export class Router implements Executor {
     await Promise.all([this.#shared.servers.local.probe(), this.#shared.servers.primary.probe()])
   }
 
+  /** Another region may have seen the server come back, and sent this request here: no refusal by what was known before it came. */
+  async #tryServers (reason: RefuseReason, progress: Progress): Promise<void> {
+    const { local, primary } = this.#shared.servers
+    progress.trial = 'over'
+    await Promise.all(reason === 'database-down' ? [local.trial(), primary.trial()] : [primary.trial()])
+  }
+
   #replayFact (progress: Progress | undefined): ReplayFact {
     if (this.#scope.gate === null) return 'none'
     return progress?.replay === 'blocked' || !this.#scope.state.mayReplay() ? 'blocked' : 'unasked'
@@ -491,7 +503,7 @@ export class Router implements Executor {
 
   #refused (decision: Extract<RouteDecision, { type: 'refuse' }>, progress: Progress): Error {
     if (decision.reason === 'replaying') return this.#scope.state.signal ?? new ClientClosedError()
-    if (decision.reason !== 'database-down') lookAt(this.#shared.servers.primary)
+    if (!isDown(decision.reason)) lookAt(this.#shared.servers.primary)
     return refusedError(decision.reason, progress.lastFailure)
   }
 
@@ -601,7 +613,10 @@ export class Router implements Executor {
       if (refusal !== undefined) throw refusal
       const decision = this.#decide(access, 'transaction', progress)
       switch (decision.type) {
-        case 'refuse': throw this.#refused(decision, progress)
+        case 'refuse':
+          if (!isDown(decision.reason) || progress.trial === 'over') throw this.#refused(decision, progress)
+          await this.#tryServers(decision.reason, progress)
+          continue
         case 'replay': this.#replayOrGoOn(decision.reason, progress); continue
         case 'wait': await this.#wait(decision.position, progress); continue
         case 'look':
@@ -782,6 +797,10 @@ function hasLeftRecovery (connection: Connection, look: Settled | undefined, fac
 
 function positionIn (performed: Performed<unknown>, facts: TargetFacts): Position | undefined {
   return positionOf(performed.position, facts, performed.synchronousCommit)
+}
+
+function isDown (reason: RefuseReason): boolean {
+  return reason === 'primary-down' || reason === 'database-down'
 }
 
 /** The server has failed this operation: for its next attempt it is as good as down. */

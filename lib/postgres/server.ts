@@ -1,6 +1,7 @@
 // One server as this process sees it over one endpoint: address, pool, monitor, health. It is the mutable thing;
 // what others read are snapshots.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { DriverFailure } from '../core/driver-failure.ts'
 import type { Endpoint } from '../core/endpoint.ts'
 import { initialEndpointState, nextEndpointState, type BreakerLimits, type EndpointEvent, type EndpointState } from '../core/endpoint-state.ts'
@@ -52,6 +53,11 @@ export interface ServerSnapshot {
 /** A look takes a round trip; a server that needs longer than this for it cannot serve either. */
 const LOOK_TIMEOUT_MS = 1_000
 
+/** Between two trials that requests have asked for: their only price is this wait, and the server's a connection each. */
+const TRIAL_PAUSE_MS = 25
+/** The longest that a request waits for one before it is refused. */
+const TRIAL_PATIENCE_MS = 500
+
 const nothingKnown: ServerSnapshot = Object.freeze({
   state: initialEndpointState,
   sighting: undefined,
@@ -77,6 +83,10 @@ export class Server {
   #lastAddress: string | undefined
   #snapshot = nothingKnown
   #epoch: number
+  /** A trial that has not been sent yet. */
+  #nextTrial: Promise<void> | undefined
+  #trialNeeded = false
+  #triedAtMs = Number.NEGATIVE_INFINITY
   #closing: Promise<void> | undefined
 
   constructor (options: ServerOptions) {
@@ -92,7 +102,10 @@ export class Server {
       epoch: () => this.#epoch,
       nowMs: options.nowMs,
       random: options.random,
-      onLook: () => { this.#apply({ type: 'trial', atMs: options.nowMs() }) },
+      onLook: () => {
+        this.#apply({ type: 'trial', atMs: options.nowMs(), need: this.#trialNeeded ? 'request' : 'schedule' })
+        this.#trialNeeded = false
+      },
       onSeen: (sighting) => this.#seen(sighting),
       onFailed: (failure) => this.#lookFailed(failure),
       uses: () => this.#pool.uses,
@@ -109,6 +122,26 @@ export class Server {
   /** Never rejects. */
   look (): Promise<void> {
     return this.#monitor.look()
+  }
+
+  /**
+   * A look that is sent after this call, for a request that is refused unless it succeeds: the server may have come
+   * back since the last one. A server that said nothing at all is not waited for. Never rejects, and is bounded.
+   */
+  async trial (): Promise<void> {
+    const { state, lastFailure } = this.#snapshot
+    if (state.breaker === 'closed' || this.#closing !== undefined || (lastFailure !== undefined && isSilence(lastFailure))) return
+    this.#nextTrial ??= this.#tryNext()
+    await bounded([this.#nextTrial], TRIAL_PATIENCE_MS)
+  }
+
+  async #tryNext (): Promise<void> {
+    await delay(Math.max(0, this.#triedAtMs + TRIAL_PAUSE_MS - this.#options.nowMs()))
+    // Whoever comes from here on is too late for this one.
+    this.#nextTrial = undefined
+    this.#trialNeeded = true
+    await this.#monitor.look()
+    this.#triedAtMs = this.#options.nowMs()
   }
 
   report (failure: DriverFailure): void {

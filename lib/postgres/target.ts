@@ -53,6 +53,11 @@ export class Target {
     return this.facts
   }
 
+  /** For a request that is refused unless the server is back: one look that is sent now, whatever the breaker says. Never rejects. */
+  trial (): Promise<void> {
+    return this.#server.trial()
+  }
+
   /** @internal The owner's: which server it is, and what the two together mean for it. */
   update (server: Server, fenced: FenceReason | undefined, mayBeWritten: boolean): void {
     this.#server = server

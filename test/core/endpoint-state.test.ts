@@ -7,7 +7,7 @@ const seen = (role: 'primary' | 'standby' | 'unknown', atMs = 0): EndpointEvent 
 const failed = (atMs = 0): EndpointEvent => ({ type: 'look-failed', atMs, how: 'refused' })
 const traffic = (atMs = 0): EndpointEvent => ({ type: 'traffic-failed', atMs })
 const stalled = (atMs = 0): EndpointEvent => ({ type: 'traffic-stalled', atMs })
-const trial = (atMs: number): EndpointEvent => ({ type: 'trial', atMs })
+const trial = (atMs: number, need: 'schedule' | 'request' = 'schedule'): EndpointEvent => ({ type: 'trial', atMs, need })
 
 const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointState> }[] = [
   { name: 'nothing is known at first', events: [], expect: { role: 'unknown', up: undefined, breaker: 'closed' } },
@@ -29,6 +29,8 @@ const rows: { name: string, events: EndpointEvent[], expect: Partial<EndpointSta
   { name: 'silence while it is open changes nothing', events: [failed(), failed(), failed(0), stalled(1)], expect: { breaker: 'open', failures: 3 } },
   { name: 'no trial before the cooldown is over', events: [failed(), failed(), failed(0), trial(4_999)], expect: { breaker: 'open' } },
   { name: 'a trial after the cooldown', events: [failed(), failed(), failed(0), trial(5_000)], expect: { breaker: 'half-open' } },
+  { name: 'a trial for a request that is refused otherwise awaits no cooldown', events: [failed(), failed(), failed(0), trial(1, 'request')], expect: { breaker: 'half-open' } },
+  { name: 'no request needs a trial of a server that is not down', events: [failed(), trial(1, 'request')], expect: { breaker: 'closed', failures: 1 } },
   { name: 'a trial that succeeds closes', events: [failed(), failed(), failed(0), trial(5_000), seen('standby', 5_001)], expect: { breaker: 'closed', failures: 0, openedAtMs: undefined } },
   { name: 'a trial that fails opens again, for another cooldown', events: [failed(), failed(), failed(0), trial(5_000), failed(5_100)], expect: { breaker: 'open', openedAtMs: 5_100 } },
   { name: 'an answer before the cooldown is over does not close it, but tells the role', events: [failed(), failed(), failed(0), seen('primary', 100)], expect: { breaker: 'open', role: 'primary', up: true } },

@@ -19,7 +19,7 @@ interface Place {
   readonly count: (server: string) => Promise<number>
 }
 
-async function start (t: { teardown (end: () => unknown): void }, options: { readonly local: 'fra' | 'iad', readonly statementTimeout?: number }): Promise<Place> {
+async function start (t: { teardown (end: () => unknown): void }, options: { readonly local: 'fra' | 'iad', readonly statementTimeout?: number, readonly cooldown?: number }): Promise<Place> {
   const cluster = await DatabaseCluster.start({ primary: 'fra', standbys: ['iad'] })
   t.teardown(() => cluster.close())
   await cluster.primary.query(notesSql, { database: cluster.database })
@@ -41,7 +41,7 @@ async function start (t: { teardown (end: () => unknown): void }, options: { rea
     database: { primary: urlOf(primaryLink), replica: urlOf(localLink) },
     connectTimeout: 1_000,
     statementTimeout: options.statementTimeout ?? 5_000,
-    health: { interval: 200, failures: 2, cooldown: 300 },
+    health: { interval: 200, failures: 2, cooldown: options.cooldown ?? 300 },
   })
   return { cluster, localLink, primaryLink, clients, count: async (server) => Number((await cluster.server(server).query('select count(*)::text as n from note', { database: cluster.database }))[0]?.['n']) }
 }
@@ -101,6 +101,28 @@ await t.test('a primary that dies: reads go on, writes are 503 with their reason
   t.equal(await db.note.count(), 0)
   await cluster.server('fra').start()
   await waitFor('a write', () => db.note.create({ data: { text: 'back' } }).then(() => true, () => false))
+})
+
+await t.test('a primary that is back takes the very first request, however long its cooldown', async (t) => {
+  const { clients, localLink, primaryLink } = await start(t, { local: 'fra', cooldown: 600_000 })
+  const db = clients.db as unknown as Db
+  const tries: Record<string, () => Promise<unknown>> = {
+    'a read': () => db.note.count(),
+    'a write': () => db.note.create({ data: { text: 'a' } }),
+    'a transaction': () => db.$transaction((tx) => tx.note.create({ data: { text: 'b' } })),
+    'a read that is bound to it': () => db.$primary.note.count(),
+  }
+  const links = [localLink, primaryLink]
+  for (const [name, attempt] of Object.entries(tries)) {
+    for (const link of links) {
+      await link.refuse()
+      link.reset()
+    }
+    await waitFor('both breakers to open', () => [clients.servers.facts.local, clients.servers.facts.primary].every(({ breaker }) => breaker === 'open'))
+    await t.rejects(attempt(), { statusCode: 503 }, `${name}, while it is away`)
+    for (const link of links) await link.heal()
+    await t.resolves(attempt(), name)
+  }
 })
 
 await t.test('demotion between two writes of one request: the second goes to the primary, and is not replayed', async (t) => {
