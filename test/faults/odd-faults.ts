@@ -70,10 +70,13 @@ export const oddFaults: readonly Fault[] = [
     stand: { primaries: 'one-address', processes: true },
     holdMs: 2_000,
     inject: async (stage) => {
-      stage.excuse(edgeMayFail(stage, (sample) => sample.startedAt < stage.injectedAt + 50 || sample.region === PRIMARY || sample.startedAt > stage.injectedAt + 1_900))
+      let goneAt = Number.POSITIVE_INFINITY
+      // What had reached the process before it was gone; and its region's own clients have no other.
+      stage.excuse(edgeMayFail(stage, (sample) => sample.startedAt < goneAt || sample.region === PRIMARY || sample.startedAt > stage.injectedAt + 1_900))
       // Half of the far pool is for requests that came back; the rest of their burst is shed.
       stage.excuse((sample) => sample.status === 503 && (sample.code === 'FST_MR_OVERLOADED' || (sample.code === 'FST_MR_PRIMARY_UNAVAILABLE' && sample.hops.some((hop) => hop.cause === 'fallback'))) && sample.retryAfter ? sample.code : undefined)
       await stage.stand.instances.get(PRIMARY)?.stop('kill')
+      goneAt = performance.now()
     },
     heal: async ({ stand }) => { await stand.instances.get(PRIMARY)?.start() },
     recoverWithinMs: 12_000,

@@ -2,7 +2,7 @@
 // machine had no processor for it and some promises could not be judged.
 //
 //   npm run check:faults                      all of them
-//   npm run check:faults -- --only replica    those whose name contains it (repeatable)
+//   npm run check:faults -- --only replica    those whose name contains it, or is it (repeatable, or with commas)
 //   npm run check:faults -- --short           the subset of .ci/run
 //   npm run check:faults -- --json --seed 7   for machines; the same faults in the same order with the same load
 //   npm run check:faults -- --soak --minutes 10
@@ -103,7 +103,11 @@ async function runTable (faults: readonly Fault[]): Promise<Outcome[]> {
 
 function chosen (): readonly Fault[] {
   const only = flags.only
-  if (only !== undefined) return FAULTS.filter((fault) => only.some((word) => fault.name.includes(word)))
+  if (only !== undefined) {
+    const words = only.flatMap((word) => word.split(','))
+    const isOne = (word: string): boolean => FAULTS.some((fault) => fault.name === word)
+    return FAULTS.filter((fault) => words.some((word) => fault.name === word || (!isOne(word) && fault.name.includes(word))))
+  }
   return flags.short ? FAULTS.filter((fault) => fault.short === true) : FAULTS
 }
 
