@@ -37,7 +37,11 @@ export const MAX_TOKEN_TEXT = 120
 
 const VERSION = '1'
 const BASE = 36
-const FIELDS = /^([0-9a-z]{0,13})\.([0-9a-z]{0,7})\.([0-9a-z]{0,13})\.([0-9a-z]{0,9})\.([0-9a-z]{0,9})\.([0-9a-z]{0,16})$/
+/** No number begins with a zero but zero: one text a token. */
+const FIELDS = /^(0|[1-9a-z][0-9a-z]{0,12})?\.(0|[1-9a-z][0-9a-z]{0,6})?\.(0|[1-9a-z][0-9a-z]{0,12})?\.(0|[1-9a-z][0-9a-z]{0,8})?\.(0|[1-9a-z][0-9a-z]{0,8})?\.([0-9a-z]{0,16})$/
+/** So many digits are exact in a double: a number of 64 bits is read in two parts. */
+const EXACT_DIGITS = 10
+const EXACT_POWER = BigInt(BASE) ** BigInt(EXACT_DIGITS)
 const MAX_64 = (1n << 64n) - 1n
 const MAX_32 = 0xFFFF_FFFF
 
@@ -61,14 +65,15 @@ export function parseToken (text: unknown): ParsedToken {
   const [, system = '', timeline = '', lsn = '', writtenAt = '', unlocatedAt = '', seen = ''] = match
   const place = parsePosition({ system, timeline, lsn })
   if (place === 'malformed') return rejected('malformed')
-  const token: SessionToken = {
-    position: place,
-    writtenAtMs: writtenAt === '' ? undefined : Number.parseInt(writtenAt, BASE),
-    unlocatedAtMs: unlocatedAt === '' ? undefined : Number.parseInt(unlocatedAt, BASE),
-    seen: seen === '' ? undefined : seen,
+  return {
+    type: 'token',
+    token: {
+      position: place,
+      writtenAtMs: writtenAt === '' ? undefined : Number.parseInt(writtenAt, BASE),
+      unlocatedAtMs: unlocatedAt === '' ? undefined : Number.parseInt(unlocatedAt, BASE),
+      seen: seen === '' ? undefined : seen,
+    },
   }
-  // One text a token: `01` and `1` must not both be read.
-  return formatToken(token) === text ? { type: 'token', token } : rejected('malformed')
 }
 
 function parsePosition (text: { readonly system: string, readonly timeline: string, readonly lsn: string }): Position | undefined | 'malformed' {
@@ -81,8 +86,9 @@ function parsePosition (text: { readonly system: string, readonly timeline: stri
 }
 
 function parse64 (text: string): bigint | undefined {
-  let value = 0n
-  for (const digit of text) value = value * BigInt(BASE) + BigInt(Number.parseInt(digit, BASE))
+  const low = Number.parseInt(text.slice(-EXACT_DIGITS), BASE)
+  if (text.length <= EXACT_DIGITS) return BigInt(low)
+  const value = BigInt(Number.parseInt(text.slice(0, -EXACT_DIGITS), BASE)) * EXACT_POWER + BigInt(low)
   return value <= MAX_64 ? value : undefined
 }
 
