@@ -73,34 +73,17 @@ export class ShapeWalk {
     if (value === true) return this.#structural(value)
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlain(value)) return this.#other(value)
     if (depth > this.#limits.maxDepth) throw new LimitExceededError('the nesting of relations', String(this.#limits.maxDepth), `more than ${this.#limits.maxDepth}`)
-    this.#enter()
-    this.#add('{')
-    const tree = this.#build ? new Map<string, Argument>() : undefined
-    for (const name of Object.keys(value)) {
-      const part = (value as Record<string, unknown>)[name]
-      if (part === undefined) continue
-      let node: Argument | undefined
+    return this.#object(value, knownWords, (name, part) => {
       switch (name) {
-        case 'where': this.#add('where:'); node = this.where(model, part, depth); break
-        case 'select': this.#add('select:'); node = this.#selection(model, part, depth); break
-        case 'include': this.#add('include:'); node = this.#selection(model, part, depth); break
-        case 'take': this.#add('take:'); node = this.#count(part); break
-        case 'skip': this.#add('skip:'); node = this.#count(part); break
-        case 'limit': this.#add('limit:'); node = this.#count(part); break
+        case 'where': case 'cursor': case 'having': return this.where(model, part, depth)
+        case 'select': case 'include': return this.#selection(model, part, depth)
+        case 'take': case 'skip': case 'limit': return this.#count(part)
         // Only createMany takes a list of rows: their number is not part of the shape, and its plan reads them itself.
-        case 'data': this.#add('data:'); node = Array.isArray(part) ? this.leaf(part) : this.data(model, part, depth); break
-        case 'create': this.#add('create:'); node = this.data(model, part, depth); break
-        case 'update': this.#add('update:'); node = this.data(model, part, depth); break
-        case 'cursor': this.#add('cursor:'); node = this.where(model, part, depth); break
-        case 'having': this.#add('having:'); node = this.where(model, part, depth); break
-        default: this.#name(name); node = this.#structural(part)
+        case 'data': return Array.isArray(part) ? this.leaf(part) : this.data(model, part, depth)
+        case 'create': case 'update': return this.data(model, part, depth)
+        default: return this.#structural(part)
       }
-      this.#add(',')
-      if (tree !== undefined) tree.set(name, node as Argument)
-    }
-    this.#add('}')
-    this.#nesting--
-    return tree
+    })
   }
 
   /** A filter, a unique filter or a list of them. */
@@ -108,33 +91,11 @@ export class ShapeWalk {
     if (typeof value !== 'object' || value === null) return this.#other(value)
     if (Array.isArray(value)) return this.#list(value, (item) => this.where(model, item, depth))
     if (!isPlain(value)) return this.#other(value)
-    this.#enter()
-    this.#add('{')
-    const tree = this.#build ? new Map<string, Argument>() : undefined
-    for (const name of Object.keys(value)) {
-      const part = (value as Record<string, unknown>)[name]
-      if (part === undefined) continue
+    return this.#object(value, model.fields, (name, part) => {
       const field = model.fields.get(name)
-      let node: Argument | undefined
-      if (field !== undefined) {
-        this.#add(name)
-        this.#add(':')
-        node = field.type === 'column' ? this.#filter(field, part) : this.#relationFilter(field, part, depth)
-      } else if (name === 'AND' || name === 'OR' || name === 'NOT') {
-        this.#add(name)
-        this.#add(':')
-        node = this.where(model, part, depth)
-      } else {
-        this.#name(name)
-        const composite = model.composites.get(name)
-        node = composite === undefined ? this.#structural(part) : this.where(model, part, depth)
-      }
-      this.#add(',')
-      if (tree !== undefined) tree.set(name, node as Argument)
-    }
-    this.#add('}')
-    this.#nesting--
-    return tree
+      if (field !== undefined) return field.type === 'column' ? this.#filter(field, part) : this.#relationFilter(field, part, depth)
+      return name === 'AND' || name === 'OR' || name === 'NOT' || model.composites.has(name) ? this.where(model, part, depth) : this.#structural(part)
+    })
   }
 
   #relationFilter (relation: ResolvedRelation, value: unknown, depth: number): Argument | undefined {
@@ -143,7 +104,7 @@ export class ShapeWalk {
     const target = relation.target
     for (const name of relation.toMany ? toManyOperators : toOneOperators) {
       if (!Object.hasOwn(value, name)) continue
-      return this.#object(value, (key, part) => toManyOperators.includes(key) || toOneOperators.includes(key) ? this.where(target, part, depth + 1) : this.#structural(part))
+      return this.#object(value, knownWords, (key, part) => toManyOperators.includes(key) || toOneOperators.includes(key) ? this.where(target, part, depth + 1) : this.#structural(part))
     }
     return this.where(target, value, depth + 1)
   }
@@ -151,8 +112,7 @@ export class ShapeWalk {
   /** What stands beside a column in `where`, `having` or a unique key. */
   #filter (column: ResolvedColumn, value: unknown): Argument | undefined {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlain(value)) return this.leaf(value)
-    this.#enter()
-    const node = this.#object(value, (name, part) => {
+    return this.#object(value, knownWords, (name, part) => {
       switch (name) {
         case 'mode': case 'isEmpty': return this.#structural(part)
         case 'not': return column.kind === 'json' ? this.leaf(part) : this.#filter(column, part)
@@ -160,8 +120,6 @@ export class ShapeWalk {
         default: return this.leaf(part)
       }
     })
-    this.#nesting--
-    return node
   }
 
   /** Data of a create or an update: an object, or a list of them. */
@@ -169,33 +127,16 @@ export class ShapeWalk {
     if (typeof value !== 'object' || value === null) return this.#other(value)
     if (Array.isArray(value)) return this.#list(value, (item) => this.data(model, item, depth))
     if (!isPlain(value)) return this.#other(value)
-    this.#enter()
-    this.#add('{')
-    const tree = this.#build ? new Map<string, Argument>() : undefined
-    for (const name of Object.keys(value)) {
-      const part = (value as Record<string, unknown>)[name]
-      if (part === undefined) continue
+    return this.#object(value, model.fields, (name, part) => {
       const field = model.fields.get(name)
-      let node: Argument | undefined
-      if (field === undefined) {
-        this.#name(name)
-        node = this.#structural(part)
-      } else {
-        this.#add(name)
-        this.#add(':')
-        node = field.type === 'column' ? this.#columnData(field, part) : this.#relationData(field, part, depth)
-      }
-      this.#add(',')
-      if (tree !== undefined) tree.set(name, node as Argument)
-    }
-    this.#add('}')
-    this.#nesting--
-    return tree
+      if (field === undefined) return this.#structural(part)
+      return field.type === 'column' ? this.#columnData(field, part) : this.#relationData(field, part, depth)
+    })
   }
 
   #columnData (column: ResolvedColumn, value: unknown): Argument | undefined {
     if (typeof value !== 'object' || value === null || column.kind === 'json' || Array.isArray(value) || !isPlain(value)) return this.leaf(value)
-    return this.#object(value, (_name, part) => this.leaf(part))
+    return this.#object(value, knownWords, (_name, part) => this.leaf(part))
   }
 
   /** `{ create, connect, update, … }` beside a relation. */
@@ -203,7 +144,7 @@ export class ShapeWalk {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlain(value)) return this.#other(value)
     if (depth >= this.#limits.maxDepth) throw new LimitExceededError('the nesting of relations', String(this.#limits.maxDepth), `more than ${this.#limits.maxDepth}`)
     const target = relation.target
-    return this.#object(value, (name, part) => {
+    return this.#object(value, knownWords, (name, part) => {
       switch (name) {
         case 'create': return this.data(target, part, depth + 1)
         case 'connect': case 'disconnect': case 'set': case 'delete': case 'deleteMany': return this.where(target, part, depth + 1)
@@ -216,30 +157,12 @@ export class ShapeWalk {
 
   #selection (model: ResolvedModel, value: unknown, depth: number): Argument | undefined {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlain(value)) return this.#other(value)
-    this.#add('{')
-    const tree = this.#build ? new Map<string, Argument>() : undefined
-    for (const name of Object.keys(value)) {
-      const part = (value as Record<string, unknown>)[name]
-      if (part === undefined) continue
+    return this.#object(value, model.fields, (name, part) => {
+      if (typeof part !== 'object' || part === null) return this.#structural(part)
       const field = model.fields.get(name)
-      let node: Argument | undefined
-      if (field === undefined) this.#name(name)
-      else {
-        this.#add(name)
-        this.#add(':')
-      }
-      if (typeof part === 'object' && part !== null) {
-        if (field?.type === 'relation') node = this.operation(field.target, part, depth + 1)
-        else if (name === '_count') node = this.operation(model, part, depth + 1)
-        else node = this.#structural(part)
-      } else {
-        node = this.#structural(part)
-      }
-      this.#add(',')
-      if (tree !== undefined) tree.set(name, node as Argument)
-    }
-    this.#add('}')
-    return tree
+      if (field?.type === 'relation') return this.operation(field.target, part, depth + 1)
+      return name === '_count' ? this.operation(model, part, depth + 1) : this.#structural(part)
+    })
   }
 
   /** A value that becomes a parameter. What decides the SQL (NULL, the Json nulls, a field) goes into the key. */
@@ -298,7 +221,7 @@ export class ShapeWalk {
         }
         if (Array.isArray(value)) return this.#list(value, (item) => this.#structural(item))
         if (!isPlain(value)) return this.leaf(value)
-        return this.#object(value, (_name, part) => this.#structural(part))
+        return this.#object(value, knownWords, (_name, part) => this.#structural(part))
       case 'number': case 'bigint': case 'undefined': case 'function': case 'symbol':
         return this.leaf(value)
     }
@@ -323,14 +246,19 @@ export class ShapeWalk {
     return list
   }
 
-  #object (value: object, visit: (name: string, part: unknown) => Argument | undefined): Argument | undefined {
+  /**
+   * One object of the arguments, a part at a time. `known`: names that stand here by the schema or the language; any other
+   * may be a caller's invention, and is quoted, so that it cannot imitate another shape.
+   */
+  #object (value: object, known: { has (name: string): boolean }, visit: (name: string, part: unknown) => Argument | undefined): Argument | undefined {
     this.#enter()
     this.#add('{')
     const tree = this.#build ? new Map<string, Argument>() : undefined
     for (const name of Object.keys(value)) {
       const part = (value as Record<string, unknown>)[name]
       if (part === undefined) continue
-      this.#name(name)
+      this.#add(known.has(name) ? name : JSON.stringify(name))
+      this.#add(':')
       const node = visit(name, part)
       this.#add(',')
       if (tree !== undefined) tree.set(name, node as Argument)
@@ -338,11 +266,6 @@ export class ShapeWalk {
     this.#add('}')
     this.#nesting--
     return tree
-  }
-
-  /** A name that may be a caller's invention: quoted, so that it cannot imitate another shape. */
-  #name (name: string): void {
-    this.#add(knownWords.has(name) ? `${name}:` : `${JSON.stringify(name)}:`)
   }
 
   #add (text: string): void {
@@ -374,6 +297,7 @@ export function isUpdateWrapper (item: unknown, target: ResolvedModel): boolean 
 }
 
 const knownWords = new Set([
+  'where', 'select', 'include', 'cursor', 'having', 'take', 'skip', 'limit', 'data',
   'equals', 'not', 'in', 'notIn', 'lt', 'lte', 'gt', 'gte', 'contains', 'startsWith', 'endsWith', 'mode', 'has', 'hasEvery', 'hasSome', 'isEmpty',
   'some', 'every', 'none', 'is', 'isNot', 'set', 'increment', 'decrement', 'multiply', 'divide', 'push', 'unset',
   'create', 'connect', 'connectOrCreate', 'createMany', 'disconnect', 'update', 'updateMany', 'upsert', 'delete', 'deleteMany',
