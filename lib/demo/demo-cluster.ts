@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { Instance } from '../testing/app-instance.ts'
+import { Instance, makeAppContext } from '../testing/app-instance.ts'
 import { startCluster, type Cluster } from '../testing/cluster.ts'
 import { Edge } from '../testing/edge.ts'
 import { Link } from '../testing/link.ts'
@@ -61,7 +61,9 @@ export class DemoCluster {
       progress('the same handler done query by query, for comparison')
       const edge = beside.edge = await Edge.start({ regions, app: 'contender', distanceMs: roundTripMs })
       await Promise.all(regions.map(async (region) => {
-        const instance = new Instance(findContender(), contextOf(cluster, region, env), (id) => edge.dropIdleConnections(id))
+        const { databaseUrls } = cluster.region(region)
+        const context = makeAppContext({ region, primaryRegion: cluster.primaryRegion, instance: `${region}-contender`, databaseUrls }, { appName: 'contender', env })
+        const instance = new Instance(findContender(), context, (id) => edge.dropIdleConnections(id))
         beside.contenders.push(instance)
         await instance.start()
         const links = new Map<string, Link>()
@@ -101,26 +103,6 @@ export class DemoCluster {
   close (): Promise<void> {
     this.#closing ??= closeAll(this.cluster, { edge: this.contenderEdge, contenders: this.#contenders, links: this.#links })
     return this.#closing
-  }
-}
-
-function contextOf (cluster: Cluster, region: string, env: Readonly<Record<string, string>>): ConstructorParameters<typeof Instance>[1] {
-  const { databaseUrls } = cluster.region(region)
-  const instance = `${region}-contender`
-  return {
-    region,
-    primaryRegion: cluster.primaryRegion,
-    instance,
-    databaseUrls,
-    env: {
-      DATABASE_URL: databaseUrls.primary,
-      DATABASE_REPLICA_URL: databaseUrls.replica,
-      FLY_REGION: region,
-      PRIMARY_REGION: cluster.primaryRegion,
-      FLY_MACHINE_ID: instance,
-      FLY_APP_NAME: 'contender',
-      ...env,
-    },
   }
 }
 

@@ -27,6 +27,22 @@ export interface AppContext {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** The context of an instance, with the variables as the platform names them. */
+export function makeAppContext (place: Omit<AppContext, 'env'>, { appName, env }: { readonly appName: string, readonly env?: Readonly<Record<string, string>> | undefined }): AppContext {
+  return {
+    ...place,
+    env: {
+      DATABASE_URL: place.databaseUrls.primary,
+      DATABASE_REPLICA_URL: place.databaseUrls.replica,
+      FLY_REGION: place.region,
+      PRIMARY_REGION: place.primaryRegion,
+      FLY_MACHINE_ID: place.instance,
+      FLY_APP_NAME: appName,
+      ...env,
+    },
+  }
+}
+
 /** What the kit needs of an app; a Fastify instance fits. */
 export interface RunningApp {
   listen (options: { port: number, host: string }): PromiseLike<unknown>

@@ -6,7 +6,7 @@
 //                        └── link nrt>fra ── app (fra)            a replay
 //   standby nrt ── link nrt>fra ── primary fra                    WAL
 
-import { Instance, type AppContext, type AppFactory, type RegionDatabaseUrls } from './app-instance.ts'
+import { Instance, makeAppContext, type AppContext, type AppFactory, type RegionDatabaseUrls } from './app-instance.ts'
 import type { Storage } from './binaries.ts'
 import { DatabaseCluster } from './database-cluster.ts'
 import { Edge, type EdgeOptions } from './edge.ts'
@@ -168,23 +168,8 @@ export class Cluster {
   }
 
   #context (region: string, number: number): AppContext {
-    const instance = `${region}${number}`
-    const databaseUrls = this.#databaseUrls(region)
-    return {
-      region,
-      primaryRegion: this.primaryRegion,
-      instance,
-      databaseUrls,
-      env: {
-        DATABASE_URL: databaseUrls.primary,
-        DATABASE_REPLICA_URL: databaseUrls.replica,
-        FLY_REGION: region,
-        PRIMARY_REGION: this.primaryRegion,
-        FLY_MACHINE_ID: instance,
-        FLY_APP_NAME: this.#options.appName ?? 'app',
-        ...this.#options.env,
-      },
-    }
+    const { appName = 'app', env } = this.#options
+    return makeAppContext({ region, primaryRegion: this.primaryRegion, instance: `${region}${number}`, databaseUrls: this.#databaseUrls(region) }, { appName, env })
   }
 
   // ── What there is ──────────────────────────────────────────────────────────────────────────────────────────
