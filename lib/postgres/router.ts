@@ -91,13 +91,15 @@ interface Progress {
   lastFailure: Error | undefined
   /** Has a server that is down been looked at for it? Before it is refused, once. */
   trial: 'untried' | 'over'
+  /** Raised, unless the look finds the server. */
+  raised: { readonly error: Error, readonly target: Target } | undefined
   /** `doubtful`: they contradict what a session said, so both servers are looked at before the next attempt. */
   facts: 'good' | 'doubtful'
   /** A standby has refused it, so raw SQL is known to write, whatever its tag says. */
   refusedAsWrite: boolean
 }
 
-const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, trial: 'untried', facts: 'good', refusedAsWrite: false })
+const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, trial: 'untried', raised: undefined, facts: 'good', refusedAsWrite: false })
 
 export class Router implements Executor {
   readonly #shared: RouterShared
@@ -258,6 +260,7 @@ export class Router implements Executor {
       this.#afterFailure(failure, { job, target, verdict, progress })
     }
     for (;;) {
+      if (progress.raised !== undefined) await this.#tryBeforeRaising(progress.raised, progress)
       if (progress.facts === 'doubtful') await this.#lookAtBoth(progress)
       const refusal = this.#refusal()
       if (refusal !== undefined) throw refusal
@@ -440,9 +443,14 @@ export class Router implements Executor {
           progress.withoutLocal = true
           if (decision.reason === 'replica-down') progress.fellBack = 'replica-down'
           return
-        case 'raise':
+        case 'raise': {
           if (decision.error === 'primary-moved' || decision.error === 'primary-read-only') lookAt(target)
-          throw raisedError(decision.error, failure, { mapError: job.mapError, timeoutMs: this.#scope.statementTimeoutMs ?? this.#shared.statementTimeoutMs })
+          const error = raisedError(decision.error, failure, { mapError: job.mapError, timeoutMs: this.#scope.statementTimeoutMs ?? this.#shared.statementTimeoutMs })
+          const isUnavailable = decision.error === 'primary-unavailable' || decision.error === 'database-unavailable'
+          if (!isUnavailable || progress.trial === 'over' || target.facts.breaker === 'closed') throw error
+          progress.raised = { error, target }
+          return
+        }
         default: {
           const never: never = decision
           throw never
@@ -484,6 +492,14 @@ export class Router implements Executor {
     const { local, primary } = this.#shared.servers
     progress.trial = 'over'
     await Promise.all(reason === 'database-down' ? [local.trial(), primary.trial()] : [primary.trial()])
+  }
+
+  /** Others have opened the breaker, or this has: it has waited for a connection in vain. */
+  async #tryBeforeRaising ({ error, target }: NonNullable<Progress['raised']>, progress: Progress): Promise<void> {
+    progress.trial = 'over'
+    progress.raised = undefined
+    await target.trial()
+    if (target.facts.breaker !== 'closed') throw error
   }
 
   #replayFact (progress: Progress | undefined): ReplayFact {
@@ -609,6 +625,7 @@ export class Router implements Executor {
     const progress = newProgress()
     const opening = { access, unit: 'statement' as const, text: '', mapError: (failure: Error) => failure }
     for (;;) {
+      if (progress.raised !== undefined) await this.#tryBeforeRaising(progress.raised, progress)
       const refusal = this.#refusal()
       if (refusal !== undefined) throw refusal
       const decision = this.#decide(access, 'transaction', progress)

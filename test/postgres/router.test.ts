@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { ClientOptions } from '../../lib/core/options.ts'
 import { DatabaseCluster } from '../../lib/testing/database-cluster.ts'
 import { Link } from '../../lib/testing/link.ts'
 import { waitFor } from '../../lib/testing/wait-for.ts'
@@ -19,7 +20,7 @@ interface Place {
   readonly count: (server: string) => Promise<number>
 }
 
-async function start (t: { teardown (end: () => unknown): void }, options: { readonly local: 'fra' | 'iad', readonly statementTimeout?: number, readonly cooldown?: number }): Promise<Place> {
+async function start (t: { teardown (end: () => unknown): void }, options: { readonly local: 'fra' | 'iad', readonly statementTimeout?: number } & Pick<ClientOptions, 'health' | 'pool' | 'retries'>): Promise<Place> {
   const cluster = await DatabaseCluster.start({ primary: 'fra', standbys: ['iad'] })
   t.teardown(() => cluster.close())
   await cluster.primary.query(notesSql, { database: cluster.database })
@@ -41,7 +42,9 @@ async function start (t: { teardown (end: () => unknown): void }, options: { rea
     database: { primary: urlOf(primaryLink), replica: urlOf(localLink) },
     connectTimeout: 1_000,
     statementTimeout: options.statementTimeout ?? 5_000,
-    health: { interval: 200, failures: 2, cooldown: options.cooldown ?? 300 },
+    health: { interval: 200, failures: 2, cooldown: 300, ...options.health },
+    ...(options.pool !== undefined && { pool: options.pool }),
+    ...(options.retries !== undefined && { retries: options.retries }),
   })
   return { cluster, localLink, primaryLink, clients, count: async (server) => Number((await cluster.server(server).query('select count(*)::text as n from note', { database: cluster.database }))[0]?.['n']) }
 }
@@ -104,7 +107,7 @@ await t.test('a primary that dies: reads go on, writes are 503 with their reason
 })
 
 await t.test('a primary that is back takes the very first request, however long its cooldown', async (t) => {
-  const { clients, localLink, primaryLink } = await start(t, { local: 'fra', cooldown: 600_000 })
+  const { clients, localLink, primaryLink } = await start(t, { local: 'fra', health: { cooldown: 600_000 } })
   const db = clients.db as unknown as Db
   const tries: Record<string, () => Promise<unknown>> = {
     'a read': () => db.note.count(),
@@ -119,10 +122,25 @@ await t.test('a primary that is back takes the very first request, however long 
       link.reset()
     }
     await waitFor('both breakers to open', () => [clients.servers.facts.local, clients.servers.facts.primary].every(({ breaker }) => breaker === 'open'))
-    await t.rejects(attempt(), { statusCode: 503 }, `${name}, while it is away`)
+    await t.rejects(attempt(), { code: /FST_MR_(PRIMARY|DATABASE)_UNAVAILABLE/, statusCode: 503 }, `${name}, while it is away`)
     for (const link of links) await link.heal()
     await t.resolves(attempt(), name)
   }
+})
+
+await t.test('who waits for a connection while the breaker opens is refused only if the server is really down', async (t) => {
+  const { cluster, clients } = await start(t, { local: 'iad', health: { failures: 1, cooldown: 600_000 }, pool: { primaryMax: 1 }, retries: { reads: 0 } })
+  const db = clients.db as unknown as Db
+  const breakers = new Set<string>()
+  t.teardown(clients.servers.onChange(({ primary }) => { breakers.add(primary.breaker) }))
+  const holder = db.$primary.$queryRaw`select pg_sleep(20)`.then(() => 'done', () => 'ended')
+  await waitFor('it to sleep', async () => (await cluster.primary.query("select 1 from pg_stat_activity where wait_event = 'PgSleep'")).length === 1)
+  const waiter = db.$primary.note.count().then((count) => count)
+  await waitFor('the other to wait', () => clients.servers.primary.pool.stats().waiting === 1)
+  await cluster.primary.query("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'")
+  t.equal(await holder, 'ended')
+  t.equal(await waiter, 0)
+  t.strictSame([...breakers], ['open', 'half-open', 'closed'])
 })
 
 await t.test('demotion between two writes of one request: the second goes to the primary, and is not replayed', async (t) => {
