@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 import type { FastifyInstance } from 'fastify'
+import type { Cluster } from '../../lib/testing/cluster.ts'
 import { Edge, type InjectOptions, type InjectResponse } from '../../lib/testing/edge.ts'
 import { createTestDatabase, type TestDatabase } from '../support/shared-cluster.ts'
 
@@ -87,6 +88,23 @@ export async function startExample (t: Teardown, name: string, options: ExampleO
     // Every region that was asked for has been filled in.
     apps: apps as Record<RegionName, FastifyInstance>,
     ask: async (region, method, url, extra = {}) => await edge.inject({ region, method, url, ...extra }),
+  }
+}
+
+export interface ListeningExample {
+  /** Straight to the app, with no edge in front. */
+  ask (method: string, path: string, body?: object): Promise<Response>
+}
+
+/** One instance of an example in a region of a cluster that its test may break. */
+export async function listenIn (t: Teardown, { example, cluster, region, env }: { readonly example: string, readonly cluster: Cluster, readonly region: string, readonly env?: Readonly<Record<string, string>> }): Promise<ListeningExample> {
+  const { buildApp } = await loadExample<{ buildApp: () => Promise<FastifyInstance> }>(example)
+  const { primary, replica } = cluster.region(region).databaseUrls
+  const app = await withEnv({ DATABASE_URL: primary, DATABASE_REPLICA_URL: replica, FLY_REGION: region, PRIMARY_REGION: cluster.primaryRegion, ...env }, buildApp)
+  t.teardown(async () => { await app.close() })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  return {
+    ask: async (method, path, body) => await fetch(`${url}${path}`, { method, ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) }),
   }
 }
 

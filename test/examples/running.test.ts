@@ -8,7 +8,7 @@ import t from 'tap'
 import { startCluster } from '../../lib/testing/cluster.ts'
 import { waitFor } from '../../lib/testing/wait-for.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
-import { hopsOf, loadExample, platformEnv, startExample, withEnv } from './example-in-regions.ts'
+import { hopsOf, listenIn, loadExample, platformEnv, startExample, withEnv } from './example-in-regions.ts'
 
 await t.test('connection-limits: no more connections than allowed, and every request is answered', async (t) => {
   const { ask, database } = await startExample(t, 'connection-limits')
@@ -34,11 +34,22 @@ await t.test('migrations: two deploys at once apply each step once', async (t) =
   t.equal((await database.exec('select count(*) from migrations'))[0]?.['count'], '2')
 })
 
-await t.test('remote-apply: the commit waits, or does not', async (t) => {
-  const { ask } = await startExample(t, 'remote-apply')
-  t.match((await ask('iad', 'POST', '/announcements', { payload: { title: 'all' } })).json(), { title: 'all' })
-  t.same((await ask('iad', 'POST', '/beacon')).json(), { kept: true })
-  t.match((await ask('fra', 'GET', '/posts')).json(), [{ title: 'all' }, { title: 'beacon' }])
+await t.test('remote-apply: everybody sees it once the commit has returned, or a while later', async (t) => {
+  const cluster = await startCluster({ regions: ['fra', 'iad'], synchronous: ['iad'] })
+  t.teardown(async () => { await cluster.close() })
+  await cluster.query('primary', readFileSync(new URL('../../examples/schema.sql', import.meta.url), 'utf8'))
+  await cluster.waitForReplay()
+  await cluster.setApplyDelay('iad', 400)
+  const { ask } = await listenIn(t, { example: 'remote-apply', cluster, region: 'iad' })
+  const titles = async (): Promise<string[]> => (await (await ask('GET', '/posts')).json() as { title: string }[]).map(({ title }) => title)
+  // The session of another user, so no token and no floor.
+  t.equal((await ask('POST', '/announcements', { title: 'all' })).status, 200)
+  t.same(await titles(), ['all'], 'the commit has waited for the replica')
+  await cluster.pauseReplay('iad')
+  t.same(await (await ask('POST', '/beacon')).json(), { kept: true })
+  t.same(await titles(), ['all'], 'the commit has waited for nobody')
+  await cluster.resumeReplay('iad')
+  await waitFor('the beacon to arrive', async () => (await titles()).includes('beacon'), { withinMs: 10_000 })
 })
 
 await t.test('running-off-fly: a write far from the primary travels by itself', async (t) => {
@@ -93,24 +104,27 @@ await t.test('observability: events, counters, the network panel, metrics', asyn
 })
 
 await t.test('failover: reads go on, writes follow the promotion', async (t) => {
-  const { buildApp } = await loadExample<{ buildApp: () => Promise<{ listen: (options: object) => Promise<string>, close: () => Promise<void> }> }>('failover')
   const cluster = await startCluster({ regions: ['fra', 'iad'] })
   t.teardown(async () => { await cluster.close() })
   await cluster.query('primary', readFileSync(new URL('../../examples/schema.sql', import.meta.url), 'utf8'))
   await cluster.waitForReplay()
   const candidates = ['fra', 'iad'].map((region) => cluster.region(region).databaseUrls.replica).join(',')
-  const app = await withEnv({ CANDIDATE_URLS: candidates, DATABASE_REPLICA_URL: cluster.region('iad').databaseUrls.replica, FLY_REGION: 'iad', PRIMARY_REGION: 'fra' }, buildApp)
-  t.teardown(async () => { await app.close() })
-  const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  const post = async (): Promise<Response> => await fetch(`${url}/posts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"title":"a"}' })
+  const { ask } = await listenIn(t, { example: 'failover', cluster, region: 'iad', env: { CANDIDATE_URLS: candidates } })
+  const post = async (): Promise<Response> => await ask('POST', '/posts', { title: 'a' })
   t.equal((await post()).status, 200, 'straight to the primary')
   await cluster.kill('fra')
   const refused = await post()
-  t.same([refused.status >= 500, (await fetch(`${url}/health`)).status], [true, 200], 'no writes, but this region reads')
+  t.same([refused.status >= 500, (await ask('GET', '/health')).status], [true, 200], 'no writes, but this region reads')
+  const stale = await waitFor('the page that may be old', async () => {
+    const page = await ask('GET', '/posts')
+    return page.status === 200 && page
+  }, { withinMs: 10_000 })
+  t.match(stale.headers.get('multi-region-stale'), /^\d+$|^unknown$/, 'and is marked as such')
+  t.match(await stale.json(), { posts: [{ title: 'a' }], region: 'iad' })
   await cluster.promote('iad')
   await waitFor('the promoted server to be written', async () => (await post()).status === 200, { withinMs: 20_000 })
   await waitFor('the health to say so', async () => {
-    const status = await (await fetch(`${url}/status`)).json() as { canRead: boolean, canWrite: boolean }
+    const status = await (await ask('GET', '/status')).json() as { canRead: boolean, canWrite: boolean }
     return status.canRead && status.canWrite
   }, { withinMs: 10_000 })
 })
