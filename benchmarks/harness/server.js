@@ -3,10 +3,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-export async function startServer (name, url, { execArgv = [] } = {}) {
+export async function startServer (name, url, { execArgv = [], env = {} } = {}) {
   const profile = process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', '--heap-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`, `--heap-prof-dir=${process.env.BENCH_PROFILE}`]
   const started = performance.now()
-  const child = fork(new URL('../servers/start.js', import.meta.url), [name], { execArgv: [...profile, ...execArgv], env: { ...process.env, DATABASE_URL: url, NODE_ENV: 'production' } })
+  const child = fork(new URL('../servers/start.js', import.meta.url), [name], { execArgv: [...profile, ...execArgv], env: { ...process.env, DATABASE_URL: url, NODE_ENV: 'production', ...env } })
   const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(([code]) => { throw new Error(`server ${name} ended with ${code}`) })])
   const ready = performance.now() - started
   const ask = async (word) => {
