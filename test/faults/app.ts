@@ -57,6 +57,17 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
     await db(request).$queryRaw`select pg_sleep(0.015)`
     return { region }
   })
+  // Long enough for the log to meet them.
+  const scan = (client: Db) => client.$queryRaw<{ port: number }[]>`select inet_server_port() as port, (select count(*) from handled) as n, pg_sleep(0.06)`
+  app.get('/scan', async (request) => {
+    const [row] = await scan(db(request))
+    return { region, port: row?.port }
+  })
+  app.get('/scans', async (request) => {
+    const client = db(request)
+    const [[row]] = await client.$transaction([scan(client), client.handled.count()])
+    return { region, port: row?.port }
+  })
   app.get<{ Querystring: { ms: string } }>('/slow', async (request) => {
     await db(request).$queryRaw`select pg_sleep(${Number(request.query.ms) / 1_000}::float8)`
     return { region }

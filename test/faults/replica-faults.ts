@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { buildApp, DEADLINE_MS } from './app.ts'
 import type { Fault, Stage } from './fault.ts'
 import { PRIMARY } from './stand.ts'
+import type { Cluster } from '../../lib/testing/index.ts'
 
 const SERVED_ELSEWHERE = 'reads served elsewhere, writes untouched'
 
@@ -42,6 +43,13 @@ async function fill (port: number, user: string): Promise<Socket[]> {
   }))
   return sockets
 }
+
+async function conflictsIn (cluster: Cluster): Promise<{ readonly lock: number, readonly snapshot: number }> {
+  const [row] = await cluster.query('iad', "select confl_lock, confl_snapshot from pg_stat_database_conflicts where datname = 'app'")
+  return { lock: Number(row?.['confl_lock']), snapshot: Number(row?.['confl_snapshot']) }
+}
+
+let conflictsBefore = { lock: 0, snapshot: 0 }
 
 let fillers: Socket[] = []
 let filling: NodeJS.Timeout | undefined
@@ -144,27 +152,37 @@ export const replicaFaults: readonly Fault[] = [
     group: 'replica',
     promise: 'retried, then elsewhere; no failed read',
     stand: 'shared',
-    mix: [['raw', 6], ['read', 6], ['array', 4], ['write', 3]],
-    prepare: async ({ stand }) => {
-      await stand.cluster.query('iad', "alter system set max_standby_streaming_delay = '0'")
-      await stand.cluster.query('iad', 'select pg_reload_conf()')
+    // Scans hold their snapshots for longer than a retry has time.
+    mix: [['raw', 5], ['read', 6], ['array', 3], ['scan', 2], ['scans', 1], ['write', 3]],
+    prepare: async ({ stand: { cluster } }) => {
+      await cluster.query('iad', "alter system set max_standby_streaming_delay = '0'")
+      await cluster.query('iad', 'select pg_reload_conf()')
+      conflictsBefore = await conflictsIn(cluster)
     },
     inject: async (stage) => {
       const { cluster } = stage.stand
-      // Each needs an exclusive lock on the replica, which its readers hold up.
       for (let round = 0; round < 25; round++) {
-        await cluster.query('primary', 'begin; lock table handled in access exclusive mode; select pg_sleep(0.01); commit; lock_end: ;'.replace(' lock_end: ;', ''))
-        await stage.hold(30)
+        // Rows that readers on the replica still see are removed; then comes a lock that they hold up.
+        await cluster.query('primary', "insert into handled (key, answer) select 'gone ' || n, 'done' from generate_series(1, 50) n")
+        await cluster.query('primary', "delete from handled where key like 'gone %'")
+        await cluster.query('primary', 'vacuum handled')
+        await stage.hold(20)
+        await cluster.query('primary', 'begin; lock table handled in access exclusive mode; commit')
+        await stage.hold(20)
       }
     },
     holdMs: 200,
-    heal: async ({ stand }) => {
-      await stand.cluster.query('iad', 'alter system reset max_standby_streaming_delay')
-      await stand.cluster.query('iad', 'select pg_reload_conf()')
+    heal: async ({ stand: { cluster } }) => {
+      await cluster.query('iad', 'alter system reset max_standby_streaming_delay')
+      await cluster.query('iad', 'select pg_reload_conf()')
     },
     after: async (stage) => {
-      const [row] = await stage.stand.cluster.query('iad', "select confl_lock + confl_snapshot as n from pg_stat_database_conflicts where datname = 'app'")
-      stage.note(`${row?.['n']} conflicts`)
+      const now = await conflictsIn(stage.stand.cluster)
+      const lock = now.lock - conflictsBefore.lock
+      const snapshot = now.snapshot - conflictsBefore.snapshot
+      const elsewhere = stage.load.samples.filter((sample) => sample.region === 'iad' && (sample.kind === 'scan' || sample.kind === 'scans') && sample.status === 200 && sample.port !== stage.stand.port('iad'))
+      stage.note(`${lock} conflicts with a lock, ${snapshot} with a snapshot; ${elsewhere.length} scans served elsewhere`)
+      if (lock === 0 || snapshot === 0) stage.breach(`conflicts: ${lock} with a lock, ${snapshot} with a snapshot`)
     },
   },
   {
