@@ -16,7 +16,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   'schema-behind': 'A table or column is missing on the standby; it may not have arrived yet. Once a statement\'s text and minute.',
   'recovery-conflict': 'The standby ended the query so that replication could go on.',
   'replica-down': 'This region\'s server does not answer.',
-  'behind-floor': 'The replica has not applied what this client object, or its session, wrote.',
+  'behind-floor': 'The replica has not applied what this client object, or its session, wrote; or a fresh read is wanted, and the primary cannot be reached from here.',
   'behind-token': 'The replica has not applied what the session wrote or read.',
   explicit: '`reply.replay()`.',
   // Where a statement runs

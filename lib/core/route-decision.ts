@@ -118,6 +118,8 @@ function routeRead (facts: RouteFacts): RouteDecision {
   const { local, freshness } = facts
   if (facts.binding === 'primary' || freshness.type === 'primary') {
     if (local.writable && local.breaker === 'closed') return decisions.localIsPrimary
+    // As a write: a replay may reach a primary that cannot be reached from here.
+    if (facts.binding === 'auto' && facts.primary.breaker !== 'closed' && facts.whenPrimaryIsDown === 'fail' && !facts.splitBrain && facts.replay === 'unasked' && facts.place === 'open') return decisions.replayBehindFloor
     return toPrimary(facts, facts.binding === 'primary' ? decisions.boundToPrimary : decisions.freshRead)
   }
   if (local.breaker !== 'closed') {
