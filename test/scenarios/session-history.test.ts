@@ -2,26 +2,17 @@
 // address, of which one is behind.
 
 import { createServer, connect, type AddressInfo } from 'node:net'
-import Fastify from 'fastify'
 import t from 'tap'
 import { parseLsn, type Lsn } from '../../lib/core/lsn.ts'
-import { resolveOptions } from '../../lib/core/options.ts'
-import { formatToken, parseToken, type SessionToken } from '../../lib/core/session-token.ts'
-import { makeSeal } from '../../lib/fastify/token-seal.ts'
 import { Floor } from '../../lib/postgres/floor.ts'
 import { startApp } from '../fastify/app-in-regions.ts'
+import { sealWith } from '../support/seal-with.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { openClients } from '../support/test-clients.ts'
 
 const key = Buffer.alloc(32, 4)
 
-const sealer = Fastify()
-t.teardown(async () => { await sealer.close() })
-const options = resolveOptions({ database: 'postgres://localhost/x', token: { key } }, {}).token
-if (options === undefined) throw new Error('a token was given')
-const sealOf = await makeSeal(sealer, options)
-await sealer.ready()
-const seal = sealOf()
+const seal = await sealWith(t, key)
 
 const app = await startApp(t, {
   plugin: { token: { key } },
@@ -31,12 +22,7 @@ const app = await startApp(t, {
   },
 })
 
-const opened = (sealed: unknown): SessionToken => {
-  const parsed = parseToken(seal.open(String(sealed)))
-  if (parsed.type === 'rejected') throw new Error(parsed.reason)
-  return parsed.token
-}
-const real = opened((await app.ask('fra', 'POST', '/notes')).headers['multi-region-token'])
+const real = seal.open((await app.ask('fra', 'POST', '/notes')).headers['multi-region-token'])
 const { position } = real
 if (position === undefined) throw new Error('a write has a position')
 
@@ -45,9 +31,9 @@ for (const [name, token] of [
   ['ahead of a restored primary', { ...real, writtenAtMs: Date.now() - 60_000, position: { ...position, lsn: (position.lsn + 1_000_000_000n) as Lsn } }],
 ] as const) {
   await t.test(`a token ${name}: the primary answers, with a fresh one`, async (t) => {
-    const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal(formatToken(token)) } })
+    const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal(token) } })
     t.equal(answer.json<{ region: string }>().region, 'fra')
-    const fresh = opened(answer.headers['multi-region-token'])
+    const fresh = seal.open(answer.headers['multi-region-token'])
     t.equal(fresh.position?.system, position.system)
     t.ok((fresh.position?.lsn ?? 0n) >= position.lsn && (fresh.position?.lsn ?? 0n) < position.lsn + 1_000_000_000n)
     await app.database.waitForReplay('iad')
@@ -58,14 +44,14 @@ for (const [name, token] of [
 }
 
 await t.test('a token of a newer timeline than any server\'s is not served stale', async (t) => {
-  const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal(formatToken({ ...real, position: { ...position, timeline: (position.timeline ?? 0) + 1 } })) } })
+  const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal({ ...real, position: { ...position, timeline: (position.timeline ?? 0) + 1 } }) } })
   t.equal(answer.statusCode, 503)
   t.equal(answer.json<{ code: string }>().code, 'FST_MR_PRIMARY_MOVED')
 })
 
 await t.test('too old, or from the future: ignored', async (t) => {
   for (const atMs of [Date.now() - 48 * 3_600_000, Date.now() + 3_600_000]) {
-    const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal(formatToken({ ...real, writtenAtMs: atMs, position: { ...position, lsn: (position.lsn + 1_000_000_000n) as Lsn } })) } })
+    const answer = await app.ask('iad', 'GET', '/count', { headers: { 'multi-region-token': seal.seal({ ...real, writtenAtMs: atMs, position: { ...position, lsn: (position.lsn + 1_000_000_000n) as Lsn } }) } })
     t.equal(answer.json<{ region: string }>().region, 'iad')
   }
 })
