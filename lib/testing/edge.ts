@@ -18,9 +18,10 @@
 // Long because a request's way through the edge is one thing: choose, connect, send, judge the answer, again.
 
 import { randomBytes } from 'node:crypto'
-import { Agent, createServer, request as httpRequest, type ClientRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Agent, createServer, request as httpRequest, type ClientRequest, type IncomingMessage, type Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { HOP_BY_HOP, ResponseClient, UpgradeClient, type EdgeClient } from './edge-client.ts'
 import type { Link } from './link.ts'
 import { parseReplayHeader, parseReplayJson, REPLAY_JSON, type ReplayInstruction } from './replay-instruction.ts'
 import { RequestBody } from './request-body.ts'
@@ -142,7 +143,6 @@ const LONGEST_PAUSE_MS = 400
 const TRACES_KEPT = 1_000
 const MAX_INSTRUCTION_BYTES = 64 * 1024
 
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect'])
 const SET_BY_EDGE = new Set(['fly-region', 'fly-client-ip', 'fly-forwarded-port', 'fly-forwarded-proto', 'fly-forwarded-ssl', 'fly-request-id', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-ssl', 'x-request-start', 'via'])
 const ONLY_AFTER_REPLAY = new Set(['fly-replay-src', 'fly-replay-failed', 'fly-replay-cache-status', 'fly-preferred-instance-unavailable'])
 const ROUTING = new Set(['fly-prefer-region', 'fly-force-region', 'fly-prefer-instance-id', 'fly-force-instance-id'])
@@ -154,24 +154,13 @@ interface Exchange {
   readonly incoming: IncomingMessage
   readonly body: RequestBody
   readonly hops: Hop[]
-  readonly client: Client
+  readonly client: EdgeClient
   path: string
   headers: string[]
   /** Of the replay or fallback that is being carried out. */
   extra: [string, string][]
   outgoing: ClientRequest | undefined
   gone: boolean
-}
-
-/** How an answer reaches the client: as a response, or on a socket that waits for an upgrade. */
-interface Client {
-  readonly upgrade: boolean
-  /** The client has left before its answer was complete. */
-  onGone (tell: () => void): void
-  answer (response: IncomingMessage, extra: string[]): void
-  upgraded (response: IncomingMessage, socket: Socket, head: Buffer): void
-  fail (status: number, code: string, message: string, extra: string[]): void
-  reset (): void
 }
 
 /** Which machines may take a delivery. */
@@ -364,7 +353,7 @@ export class Edge {
 
   // ── A request's way ────────────────────────────────────────────────────────────────────────────────────────
 
-  #enter (edgeRegion: string, incoming: IncomingMessage, client: Client): void {
+  #enter (edgeRegion: string, incoming: IncomingMessage, client: EdgeClient): void {
     this.#counters.requests++
     const id = `${randomBytes(13).toString('hex').toUpperCase()}-${edgeRegion}`
     const exchange: Exchange = {
@@ -763,114 +752,6 @@ async function readInstruction (response: IncomingMessage): Promise<{ text: stri
   }
   const text = Buffer.concat(chunks).toString()
   return { text, parsed: parseReplayJson(text) }
-}
-
-function answerHead (response: IncomingMessage, extra: string[]): string[] {
-  const headers: string[] = []
-  const raw = response.rawHeaders
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase()
-    if (!HOP_BY_HOP.has(name)) headers.push(raw[i] as string, raw[i + 1] as string)
-  }
-  return headers.concat(extra)
-}
-
-class ResponseClient implements Client {
-  readonly upgrade = false
-  readonly #incoming: IncomingMessage
-  readonly #outgoing: ServerResponse
-
-  constructor (incoming: IncomingMessage, outgoing: ServerResponse) {
-    this.#incoming = incoming
-    this.#outgoing = outgoing
-    outgoing.on('error', () => {})
-  }
-
-  onGone (tell: () => void): void {
-    this.#outgoing.once('close', () => { if (!this.#outgoing.writableFinished) tell() })
-  }
-
-  answer (response: IncomingMessage, extra: string[]): void {
-    this.#outgoing.sendDate = false
-    this.#outgoing.writeHead(response.statusCode ?? 502, response.statusMessage, answerHead(response, extra))
-    let begun = false
-    const begin = (): void => { begun = true }
-    response.once('data', begin)
-    response.once('end', begin)
-    response.pipe(this.#outgoing)
-    // Streams, server-sent events among them, go on as they come; a short answer leaves in one packet with its head.
-    setImmediate(() => { if (!begun) this.#outgoing.flushHeaders() })
-    response.on('error', () => this.#outgoing.destroy())
-    this.#outgoing.on('close', () => { if (!response.complete) response.destroy() })
-  }
-
-  upgraded (_response: IncomingMessage, socket: Socket): void {
-    socket.destroy()
-    this.reset()
-  }
-
-  fail (status: number, code: string, message: string, extra: string[]): void {
-    if (this.#outgoing.headersSent || this.#outgoing.destroyed) return
-    const body = `${code}: ${message}\n`
-    this.#outgoing.writeHead(status, ['content-type', 'text/plain', 'content-length', String(Buffer.byteLength(body)), 'x-edge-error', code, ...extra])
-    this.#outgoing.end(body)
-  }
-
-  reset (): void {
-    this.#incoming.socket.resetAndDestroy()
-  }
-}
-
-class UpgradeClient implements Client {
-  readonly upgrade = true
-  readonly #socket: Duplex
-  readonly #head: Buffer
-
-  constructor (socket: Duplex, head: Buffer) {
-    this.#socket = socket
-    this.#head = head
-    socket.on('error', () => {})
-  }
-
-  onGone (tell: () => void): void {
-    this.#socket.once('close', tell)
-  }
-
-  upgraded (response: IncomingMessage, upstream: Socket, head: Buffer): void {
-    this.#socket.write(rawHead(response, [], 'keep-connection'))
-    if (head.length > 0) this.#socket.write(head)
-    if (this.#head.length > 0) upstream.write(this.#head)
-    upstream.setTimeout(0)
-    upstream.on('error', () => this.#socket.destroy())
-    upstream.on('close', () => this.#socket.destroy())
-    this.#socket.on('close', () => upstream.destroy())
-    upstream.pipe(this.#socket)
-    this.#socket.pipe(upstream)
-  }
-
-  answer (response: IncomingMessage, extra: string[]): void {
-    this.#socket.write(rawHead(response, extra, 'close-connection'))
-    response.pipe(this.#socket)
-    response.on('error', () => this.#socket.destroy())
-  }
-
-  fail (status: number, code: string, message: string, extra: string[]): void {
-    const headers = ['content-type', 'text/plain', 'connection', 'close', 'x-edge-error', code, ...extra]
-    let head = `HTTP/1.1 ${status} Bad Gateway\r\n`
-    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-    this.#socket.end(`${head}\r\n${code}: ${message}\n`)
-  }
-
-  reset (): void {
-    this.#socket.destroy()
-  }
-}
-
-function rawHead (response: IncomingMessage, extra: string[], connection: 'keep-connection' | 'close-connection'): string {
-  let head = `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n`
-  const headers = connection === 'keep-connection' ? response.rawHeaders : [...answerHead(response, extra), 'connection', 'close']
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  return `${head}\r\n`
 }
 
 function nowMicroseconds (): string {
