@@ -1,7 +1,7 @@
 // Servers and helpers that are not what the plugin would like: without positions, behind a pooler, with an app that hangs.
 
-import { spawnSync } from 'node:child_process'
 import process from 'node:process'
+import { TIMES } from './app.ts'
 import { edgeMayFail, needsPrimary, type Fault } from './fault.ts'
 import { PRIMARY } from './stand.ts'
 
@@ -38,10 +38,16 @@ export const oddFaults: readonly Fault[] = [
   {
     name: 'pooler-between',
     group: 'odd',
-    promise: 'as without it, unprepared',
-    stand: { primaries: 'one-address' },
-    skip: () => spawnSync('pgbouncer', ['--version']).status === 0 ? 'pgbouncer is installed, but this program does not drive it yet' : 'pgbouncer is not installed',
-    inject: () => {},
+    promise: 'as without it, unprepared: reads served elsewhere',
+    stand: { primaries: 'one-address', pooler: true, plugin: { pool: { max: 10, primaryMax: 5, queueTimeout: TIMES.queueMs, prepare: false } } },
+    inject: async (stage) => {
+      stage.note(String(stage.stand.pooler))
+      await stage.stand.cluster.kill('iad')
+    },
+    holdMs: 2_500,
+    heal: ({ stand }) => stand.cluster.start('iad'),
+    // A pooler has a pause of its own before it tries again.
+    recoverWithinMs: 8_000,
   },
   {
     name: 'app-of-primary-frozen',

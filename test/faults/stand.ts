@@ -6,6 +6,7 @@ import type { PluginOptions } from '../../lib/index.ts'
 import { Instance, Link, startCluster, waitFor, type AppFactory, type Cluster, type ServerSettings } from '../../lib/testing/index.ts'
 import { buildApp } from './app.ts'
 import { setName } from './names.ts'
+import { openPoolers, type Poolers } from './poolers.ts'
 import { SQL } from './tables.ts'
 
 export const REGIONS = ['fra', 'iad', 'nrt'] as const
@@ -22,6 +23,8 @@ export interface StandOptions {
   /** Run on the primary before the apps start. */
   readonly sql?: string
   readonly postgres?: ServerSettings
+  /** A pooler in transaction mode in front of each server. */
+  readonly pooler?: true
   /** Run each instance as a process of its own. */
   readonly processes?: boolean
 }
@@ -33,6 +36,7 @@ export interface Stand {
   readonly instances: ReadonlyMap<string, Instance>
   /** Requests from one region's edge to another's app. */
   httpLink (from: string, to: string): Link
+  readonly pooler: Poolers['kind'] | undefined
   /** The port of a region's own server: tells who answered. */
   port (region: string): number
   /** What the app of this region is configured with. */
@@ -58,8 +62,11 @@ export async function openStand (options: StandOptions): Promise<Stand> {
   const instances = new Map<string, Instance>()
   const httpLinks = new Map<string, Link>()
 
+  const ways = options.pooler === undefined
+    ? undefined
+    : await openPoolers([...new Set(REGIONS.flatMap((region) => [cluster.region(region).databaseUrls.replica, cluster.region(region).databaseUrls.primary]))])
   const named = (url: string, name: string): string => {
-    const changed = new URL(url)
+    const changed = new URL(ways?.through(url) ?? url)
     changed.hostname = setName(name, [changed.hostname])
     if (options.user !== undefined) changed.username = options.user
     return changed.href
@@ -77,6 +84,7 @@ export async function openStand (options: StandOptions): Promise<Stand> {
     apps,
     instances,
     database,
+    pooler: ways?.kind,
     port: (region) => cluster.server(region).port,
     httpLink (from, to) {
       const link = httpLinks.get(`${from}>${to}`)
@@ -86,6 +94,7 @@ export async function openStand (options: StandOptions): Promise<Stand> {
     async close () {
       await Promise.all([...instances.values()].map(async (instance) => { await instance.stop('kill') }))
       await Promise.all([...httpLinks.values()].map(async (link) => { await link.close() }))
+      await ways?.close()
       await cluster.close()
     },
   }

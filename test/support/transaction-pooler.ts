@@ -50,6 +50,7 @@ export async function openTransactionPooler (t: Teardown, { host, port, refuses 
   let processes = 900_000
   const server = createServer((client) => {
     sockets.add(client)
+    client.setNoDelay(true)
     client.on('error', () => {})
     client.once('data', (startUp: Buffer) => {
       const words = startUp.toString('latin1', 8).split('\0')
@@ -83,10 +84,15 @@ export async function openTransactionPooler (t: Teardown, { host, port, refuses 
   }
   const dial = (startUp: Buffer, backends: Backend[]): Backend => {
     const socket = connect({ host, port })
+    socket.setNoDelay(true)
     const backend: Backend = { socket, client: undefined, due: 1 }
     backends.push(backend)
     sockets.add(socket)
     socket.on('error', () => {})
+    socket.on('close', () => {
+      backends.splice(backends.indexOf(backend), 1)
+      backend.client?.destroy()
+    })
     socket.write(startUp)
     let greeting = true
     eachMessage(socket, (type, bytes) => {
