@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import multiRegion, { type PluginOptions } from '../../lib/index.ts'
+import { Link } from '../../lib/testing/link.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { NOTES, optionsFor } from './app-in-regions.ts'
 
@@ -85,6 +86,26 @@ await t.test('with a reachable replica and a dead primary it boots, reads, and s
   t.match(refused.json(), { code: 'FST_MR_PRIMARY_UNAVAILABLE' })
   t.notMatch(refused.body, /127\.0\.0\.1|hunter2/)
   t.match(app.multiRegion.health(), { canRead: true, canWrite: false })
+})
+
+await t.test('a bound on staleness that no sample could prove is refused at ready(), with the least that can be', async (t) => {
+  const database = await createTestDatabase(t, NOTES)
+  const link = await Link.open({ from: 'iad', to: 'fra', purpose: 'database', target: { host: '127.0.0.1', port: Number(new URL(database.primaryUrl).port) }, roundTripMs: 60 })
+  t.teardown(async () => { await link.close() })
+  const far = database.primaryUrl.replace(/:\d+\//, `:${link.port}/`)
+  const start = async (maxStaleness: number, primary: string, where: 'plugin' | 'route' | 'foreign route'): Promise<FastifyInstance> => {
+    const app = make(t)
+    await app.register(multiRegion, { ...optionsFor(database, 'iad'), database: { primary, replica: database.replicaUrls.iad }, ...(where === 'plugin' ? { maxStaleness } : {}), ...(where === 'foreign route' ? { routes: [{ url: '/', maxStaleness }] } : {}) })
+    app.get('/', where === 'route' ? { config: { multiRegion: { maxStaleness } } } : {}, async () => 'x')
+    await app.ready()
+    return app
+  }
+  const message = /^[^]*`maxStaleness` is 50 ms, and the least that can be proven from here is (?:8\d|9\d|\d{3,}) ms \(a sampling interval and a round trip to the primary\): raise it, or use `consistency: 'strong'`/
+  for (const where of ['plugin', 'route', 'foreign route'] as const) {
+    await t.rejects(start(50, far, where), { code: 'FST_MR_OPTIONS_INVALID', message }, where)
+  }
+  await t.resolves(start(1_000, far, 'route'), 'a larger one is proven over the same distance')
+  await t.resolves(start(50, database.primaryUrl, 'route'), 'a nearer primary proves the smaller one')
 })
 
 await t.test('a single database with nothing else: reads, writes, no replay and no noise', async (t) => {
