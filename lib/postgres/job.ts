@@ -1,7 +1,7 @@
 // A piece of work as the router sees it: something to run on one connection, in one round trip where that is possible.
 
 import type { Access } from '../core/route-decision.ts'
-import type { CompiledOperation, QueryResult, Statement } from '../query/statement.ts'
+import type { CompiledOperation, QueryResult, Statement, Work } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
 import { PROBED_AT, probedStatements } from './hidden-writes.ts'
 import { control, pipeline, send, type Settled } from './pipeline.ts'
@@ -60,9 +60,11 @@ function answerOf (settled: Settled | undefined): QueryResult {
   return settled.value
 }
 
+/** What has to be run: a constant asks no server. */
+export type ServerWork = Exclude<Work<unknown>, { readonly type: 'constant' }>
+
 /** The job of one operation. */
-export function operationJob (compiled: CompiledOperation): Job<unknown> {
-  const { work } = compiled
+export function operationJob (compiled: CompiledOperation, work: ServerWork): Job<unknown> {
   switch (work.type) {
     case 'statement': return {
       access: compiled.access,
@@ -100,22 +102,6 @@ export function operationJob (compiled: CompiledOperation): Job<unknown> {
         const answer = await performBatch(run, work.statements, {})
         return { ...answer, decode: () => work.decode(answer.results) }
       },
-    }
-    case 'steps': return {
-      access: compiled.access,
-      unit: 'statement',
-      text: '',
-      pinnable: false,
-      mapError: compiled.mapError,
-      perform: (run) => performSteps(run, {}, (transaction) => work.run(transaction)),
-    }
-    case 'constant': return {
-      access: 'read',
-      unit: 'statement',
-      text: '',
-      pinnable: false,
-      mapError: compiled.mapError,
-      perform: () => Promise.resolve({ preface: undefined, position: undefined, synchronousCommit: undefined, commands: [], count: undefined, decode: () => work.value }),
     }
     default: {
       const never: never = work
@@ -257,8 +243,7 @@ export function arrayJob (members: readonly ArrayMember[], begin: BeginOptions):
     mapError: (failure) => (failed ?? operations[operations.length - 1])?.mapError(failure) ?? failure,
     async perform (run) {
       failed = undefined
-      const undoable = access === 'read' ? members.every(({ compiled }) => compiled.work.type !== 'steps') : members.every(failsOnServer)
-      if (!undoable) return performSteps(run, begin, (transaction) => runEach(transaction, operations, (operation) => { failed = operation }))
+      if (access !== 'read' && !members.every(failsOnServer)) return performSteps(run, begin, (transaction) => runEach(transaction, operations, (operation) => { failed = operation }))
       const statements: Statement[] = []
       const owners: CompiledOperation[] = []
       for (const operation of operations) {
@@ -293,7 +278,6 @@ function failsOnServer ({ compiled: { work }, method }: ArrayMember): boolean {
     case 'statement': return work.checked !== undefined || !refusingMethods.has(method)
     case 'batch': return true
     case 'constant': return true
-    case 'steps': return false
     default: {
       const never: never = work
       return never
@@ -337,7 +321,6 @@ export async function runInTransaction (transaction: OpenTransaction, operation:
   switch (work.type) {
     case 'statement': return work.decode(await transaction.query(work.statement))
     case 'batch': return work.decode(await transaction.batch(work.statements))
-    case 'steps': return work.run(transaction)
     case 'constant': return work.value
     default: {
       const never: never = work

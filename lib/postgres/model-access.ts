@@ -120,7 +120,6 @@ function mapWork (work: Work<unknown>, map: (value: unknown) => unknown): Work<u
   switch (work.type) {
     case 'statement': return { ...work, decode: (result: QueryResult) => map(work.decode(result)) }
     case 'batch': return { ...work, decode: (results: readonly QueryResult[]) => map(work.decode(results)) }
-    case 'steps': return { ...work, run: async (runner) => map(await work.run(runner)) }
     case 'constant': return { ...work, value: map(work.value) }
     default: {
       const never: never = work

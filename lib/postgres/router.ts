@@ -28,6 +28,7 @@ import type { Servers } from './servers.ts'
 import type { Target } from './target.ts'
 import { closedError, OpenTransaction, positionOf, positionStatement, type BeginOptions } from './transaction.ts'
 import { TransactionExecutor } from './transaction-executor.ts'
+import type { UnrunOperations } from './unrun-operations.ts'
 
 /** What all clients of one pair of servers share. */
 export interface RouterShared {
@@ -114,6 +115,7 @@ export class Router implements Executor {
 
   get shared (): RouterShared { return this.#shared }
   get scope (): Scope { return this.#scope }
+  get unrun (): UnrunOperations | undefined { return this.#scope.unrun }
 
   with (change: { readonly scope?: Scope, readonly binding?: 'auto' | 'primary', readonly tracking?: 'tracked' | 'untracked' }): Router {
     return new Router(this.#shared, change.scope ?? this.#scope, { binding: change.binding ?? this.#options.binding, tracking: change.tracking ?? this.#options.tracking })
@@ -140,7 +142,7 @@ export class Router implements Executor {
       if (decision.type === 'local') return this.#runDirect(compiled, work, this.#shared.servers.local, decision.reason)
       if (decision.type === 'primary') return this.#runDirect(compiled, work, this.#shared.servers.primary, decision.reason)
     }
-    return this.run(operationJob(compiled))
+    return this.run(operationJob(compiled, work))
   }
 
   #refusal (): Error | undefined {
@@ -155,19 +157,19 @@ export class Router implements Executor {
     try {
       acquired = this.#acquire(target, undefined)
     } catch (failure) {
-      return this.#runAgain(compiled, { failure, target, at: 'unsent' })
+      return this.#runAgain(compiled, work, { failure, target, at: 'unsent' })
     }
     if (acquired instanceof Promise) {
       return acquired.then(
         (connection) => writes ? this.#writeOn(connection, target, compiled, work, reason) : this.#readOn(connection, target, compiled, work, reason),
-        (failure: unknown) => this.#runAgain(compiled, { failure, target, at: 'unsent' }))
+        (failure: unknown) => this.#runAgain(compiled, work, { failure, target, at: 'unsent' }))
     }
     return writes ? this.#writeOn(acquired, target, compiled, work, reason) : this.#readOn(acquired, target, compiled, work, reason)
   }
 
   /** What `#runDirect` began goes on in `run`, which counts for itself. */
-  #runAgain (compiled: CompiledOperation, earlier: EarlierAttempt): Promise<unknown> {
-    const again = this.run(operationJob(compiled), earlier)
+  #runAgain (compiled: CompiledOperation, work: StatementWork, earlier: EarlierAttempt): Promise<unknown> {
+    const again = this.run(operationJob(compiled, work), earlier)
     if (compiled.access === 'write') this.#scope.state.operationEnds()
     return again
   }
@@ -184,7 +186,7 @@ export class Router implements Executor {
       (failure: unknown) => {
         target.release(connection)
         if (onRouted !== undefined) this.#routed('local', 'read', reason, startedAtMs, true)
-        return this.run(operationJob(compiled), { failure, target, at: 'sent' })
+        return this.run(operationJob(compiled, work), { failure, target, at: 'sent' })
       })
   }
 
@@ -212,7 +214,7 @@ export class Router implements Executor {
     }
     const failed = (failure: unknown): Promise<unknown> => {
       ended(true)
-      return this.#runAgain(compiled, { failure, target, at: 'sent' })
+      return this.#runAgain(compiled, work, { failure, target, at: 'sent' })
     }
     const options = statementTimeoutMs === undefined ? undefined : { deadlineMs: statementTimeoutMs }
     const answer = connection.query(work.statement, options)

@@ -3,25 +3,16 @@
 import { DriverFailure } from '../core/driver-failure.ts'
 import { ReadOnlyError } from '../core/errors.ts'
 import type { RequestState } from '../core/request-state.ts'
-import type { CompiledOperation } from '../query/statement.ts'
 import { runInTransaction } from './job.ts'
 import { compileOf, type Executor, type Operation } from './operation.ts'
-import { control } from './pipeline.ts'
 import { isRawOperation } from './raw.ts'
 import type { OpenTransaction } from './transaction.ts'
-
-const savepoint = control('savepoint multi_region_operation')
-const releaseSavepoint = control('release savepoint multi_region_operation')
-const rollbackToSavepoint = control('rollback to savepoint multi_region_operation')
 
 export class TransactionExecutor implements Executor {
   readonly #transaction: OpenTransaction
   readonly #state: RequestState
   readonly #readOnly: boolean
   readonly #wordFailure: (failure: DriverFailure, mapError: (failure: Error) => Error) => Error
-  /** An operation of several steps has the transaction for itself: undoing it must not undo others. */
-  #exclusive: Promise<unknown> = Promise.resolve()
-  #isExclusive = false
   #running = 0
   #wrote = false
   #idle: (() => void)[] = []
@@ -51,7 +42,8 @@ export class TransactionExecutor implements Executor {
     if (compiled.access !== 'read') this.#wrote = true
     this.#running++
     try {
-      return compiled.work.type === 'steps' ? await this.#runSteps(compiled) : await this.#runTogether(compiled)
+      this.#lastMapError = compiled.mapError
+      return await runInTransaction(this.#transaction, compiled)
     } catch (error) {
       if (!(error instanceof DriverFailure)) throw error
       const worded = this.#wordFailure(error, compiled.mapError)
@@ -66,35 +58,5 @@ export class TransactionExecutor implements Executor {
   /** Once no operation runs any more. */
   whenIdle (): Promise<void> {
     return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => { this.#idle.push(resolve) })
-  }
-
-  async #runTogether (compiled: CompiledOperation): Promise<unknown> {
-    while (this.#isExclusive) await this.#exclusive
-    this.#lastMapError = compiled.mapError
-    return runInTransaction(this.#transaction, compiled)
-  }
-
-  async #runSteps (compiled: CompiledOperation): Promise<unknown> {
-    while (this.#isExclusive) await this.#exclusive
-    this.#isExclusive = true
-    let done: () => void = () => {}
-    this.#exclusive = new Promise<void>((resolve) => { done = resolve })
-    try {
-      await this.#transaction.whenIdle()
-      this.#lastMapError = compiled.mapError
-      await this.#transaction.query(savepoint)
-      try {
-        const value = await runInTransaction(this.#transaction, compiled)
-        await this.#transaction.query(releaseSavepoint)
-        return value
-      } catch (error) {
-        // The application's error (a row that must be there is not): what the operation did is undone, the transaction goes on, as in Prisma.
-        if (!(error instanceof DriverFailure) && this.#transaction.closed === undefined) await this.#transaction.batch([rollbackToSavepoint, releaseSavepoint])
-        throw error
-      }
-    } finally {
-      this.#isExclusive = false
-      done()
-    }
   }
 }

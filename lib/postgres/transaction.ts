@@ -13,7 +13,7 @@ import { DriverFailure } from '../core/driver-failure.ts'
 import { normaliseInsertLsn, parseLsn, type LogGeometry } from '../core/lsn.ts'
 import type { Position } from '../core/freshness.ts'
 import type { TargetFacts } from '../core/server-facts.ts'
-import type { QueryResult, Runner, Statement } from '../query/statement.ts'
+import type { QueryResult, Statement } from '../query/statement.ts'
 import type { Connection } from './driver.ts'
 import { control, pipeline, type Settled } from './pipeline.ts'
 
@@ -103,7 +103,7 @@ export type CommitOutcome =
   /** COMMIT was sent, and no answer tells. */
   | { readonly type: 'unknown', readonly failure: DriverFailure }
 
-export class OpenTransaction implements Runner {
+export class OpenTransaction {
   readonly #connection: Connection
   readonly #begin: readonly Statement[]
   readonly #deadlineMs: number | undefined
@@ -112,7 +112,6 @@ export class OpenTransaction implements Runner {
   #closed: Error | undefined = undefined
   #firstFailure: DriverFailure | undefined = undefined
   #running = 0
-  #idle: (() => void)[] = []
 
   constructor (connection: Connection, options: BeginOptions & {
     readonly deadlineMs?: number | undefined
@@ -125,11 +124,7 @@ export class OpenTransaction implements Runner {
     this.#onFailure = options.onFailure ?? (() => undefined)
   }
 
-  /** What the server refused first, whatever became of it in the application. */
-  get firstFailure (): DriverFailure | undefined { return this.#firstFailure }
   get begun (): boolean { return this.#begun }
-  /** Statements that are on their way. */
-  get running (): number { return this.#running }
   get closed (): Error | undefined { return this.#closed }
 
   async query (statement: Statement): Promise<QueryResult> {
@@ -147,16 +142,10 @@ export class OpenTransaction implements Runner {
       settled = await pipeline(this.#connection, [...opening, ...statements], this.#deadlineMs)
     } finally {
       this.#running--
-      if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
     const refused = settled.find(isRefused)
     if (refused !== undefined) throw this.#fail(ranOutside(settled, opening.length) ?? refused.reason)
     return settled.slice(opening.length).map((one) => (one as PromiseFulfilledResult<QueryResult>).value) // none was refused
-  }
-
-  /** Once nothing runs any more. */
-  whenIdle (): Promise<void> {
-    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => { this.#idle.push(resolve) })
   }
 
   /** From now on everything is rejected. */

@@ -24,22 +24,13 @@ export interface QueryResult {
   readonly command: string
 }
 
-/** Runs statements on one connection, inside one transaction that the caller of `run` has opened. */
-export interface Runner {
-  query (statement: Statement): Promise<QueryResult>
-  /** Sent together, one round trip; rejects with the first failure. */
-  batch (statements: readonly Statement[]): Promise<QueryResult[]>
-}
-
 /**
  * How a compiled operation is carried out.
  * - `statement`: one statement, which is its own transaction.
  * - `batch`: statements, sent in one round trip inside one transaction. Later ones may use what earlier ones did
  *   (rows, transaction-local settings), but none needs this process to read an answer first.
- * - `steps`: statements that depend on each other's answers; `run` is given a runner inside a transaction.
  * - `constant`: the answer follows from the arguments; the database is not asked.
- * A `decode` or `run` that throws after a write must leave nothing behind: only `steps` may throw for a
- * reason that should undo its writes, since `statement` and `batch` have committed when `decode` runs.
+ * A `decode` must not throw for a reason that should undo writes: these have committed when it runs.
  * A `statement` whose `decode` may throw although it changed nothing (an update that found no row) has `checked`:
  * the same statement in a form that fails on the server instead, for a batch in which others must be undone then.
  * Its rows and its `decode` are those of `statement`; it is about a tenth slower.
@@ -47,7 +38,6 @@ export interface Runner {
 export type Work<T> =
   | { readonly type: 'statement', readonly statement: Statement, readonly checked?: Statement | undefined, readonly decode: (result: QueryResult) => T }
   | { readonly type: 'batch', readonly statements: readonly Statement[], readonly decode: (results: readonly QueryResult[]) => T }
-  | { readonly type: 'steps', readonly run: (runner: Runner) => Promise<T> }
   | { readonly type: 'constant', readonly value: T }
 
 /** `unknown`: raw SQL, which only the server can judge. */

@@ -89,7 +89,6 @@ export class CorpusRunner {
       case 'constant': return work.value
       case 'statement': return work.decode(await session.query(ownTransaction ? work.statement : work.checked ?? work.statement))
       case 'batch': return this.#within(ownTransaction, async () => work.decode(await session.batch(work.statements)))
-      case 'steps': return this.#within(ownTransaction, () => work.run(session))
     }
   }
 

@@ -21,7 +21,7 @@ function statementsOf ({ work }: CompiledOperation): readonly Statement[] {
   switch (work.type) {
     case 'statement': return work.checked === undefined ? [work.statement] : [work.statement, work.checked]
     case 'batch': return work.statements
-    case 'steps': case 'constant': return []
+    case 'constant': return []
   }
 }
 
