@@ -3,6 +3,7 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { ReplayReason } from '../core/replay-decision.ts'
 import { HiddenWrites } from '../postgres/hidden-writes.ts'
+import { UnrunOperations } from '../postgres/unrun-operations.ts'
 
 /** How many uses of the process's client are looked at for a handler on the stack: taking a stack is slow. */
 const MAX_LOOKS = 200
@@ -20,6 +21,8 @@ export class Hints {
   readonly #given = new Set<string>()
   /** Each text once. */
   readonly hiddenWrites = new HiddenWrites((text) => { this.#hiddenWrite(text) })
+  /** Each place once. */
+  readonly unrun = new UnrunOperations((method, where) => { this.#unrun(method, where) })
   #looks = 0
 
   constructor (log: FastifyBaseLogger) {
@@ -48,6 +51,12 @@ export class Hints {
   readIntentWrites (request: FastifyRequest, route: string): void {
     this.#once(`intent ${request.method} ${route}`, () => {
       request.log.warn({ route, method: request.method, intent: 'read' }, `${request.method} ${route} declares intent: 'read' and writes. ${advice}`)
+    })
+  }
+
+  #unrun (method: string, where: string | undefined): void {
+    this.#once(`unrun ${method} ${where ?? ''}`, () => {
+      this.#log.warn({ method, where }, `${method}() was called${where === undefined ? '' : ` at ${where}`} and never awaited, so it did not run: operations start when they are awaited. Await it, return it, or give it to $transaction([…]); the lint rule no-floating-promises finds such calls.`)
     })
   }
 

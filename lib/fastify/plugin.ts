@@ -85,6 +85,7 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
       tokenWaitMs: options.token?.waitTimeoutMs,
       processScope: {
         hiddenWrites: hints?.hiddenWrites,
+        unrun: hints?.unrun,
         onRouted: (operation) => { observeRouted(registration, operation, null) },
         onCommit: ({ outcome }) => { if (outcome === 'unknown') registration.counters.commitUnknown() },
       },

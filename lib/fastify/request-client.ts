@@ -53,6 +53,7 @@ function makeScope (context: RequestContext, registration: Registration): Scope 
     farPriority: registration.transport?.failed(request.headers) === true ? 'borrowed' : 'native',
     statementTimeoutMs: settings.statementTimeoutMs,
     hiddenWrites: registration.hints?.hiddenWrites,
+    unrun: registration.hints?.unrun,
     onRouted: (operation) => { routed(context, registration, operation) },
     onCommit: (commit) => {
       if (commit.outcome === 'unknown') registration.counters.commitUnknown()

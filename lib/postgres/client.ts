@@ -259,6 +259,7 @@ function scopeWith (scope: Scope, floor: Floor, waitMs: number): Scope {
     ...(scope.farPriority === undefined ? {} : { farPriority: scope.farPriority }),
     statementTimeoutMs: scope.statementTimeoutMs,
     hiddenWrites: scope.hiddenWrites,
+    unrun: scope.unrun,
     ...(scope.onCommit === undefined ? {} : { onCommit: (commit) => { scope.onCommit?.(commit) } }),
     ...(scope.onRouted === undefined ? {} : { onRouted: (routed) => { scope.onRouted?.(routed) } }),
   }

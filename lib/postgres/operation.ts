@@ -6,6 +6,7 @@
 
 import { QueryInvalidError } from '../core/errors.ts'
 import type { CompiledOperation } from '../query/statement.ts'
+import type { UnrunOperations } from './unrun-operations.ts'
 
 /** Turns a method and its arguments into statements; one object a model, one for raw SQL. */
 export interface Compiler {
@@ -15,6 +16,8 @@ export interface Compiler {
 /** Carries operations out: a client's router, or one transaction. */
 export interface Executor {
   execute (operation: Operation<unknown>): Promise<unknown>
+  /** In development: watches for operations that nobody awaits. */
+  readonly unrun?: UnrunOperations | undefined
 }
 
 // Set once by the class below, whose private fields they read.
@@ -39,6 +42,7 @@ export class Operation<T> implements Promise<T> {
     this.#args = args
     this.#promise = undefined
     this.#taken = undefined
+    executor.unrun?.watch(this, method)
   }
 
   // Promise's own signature.
@@ -57,6 +61,7 @@ export class Operation<T> implements Promise<T> {
   get [Symbol.toStringTag] (): string { return 'Promise' }
 
   #run (): Promise<T> {
+    if (this.#promise === undefined) this.#executor.unrun?.used(this)
     // The executor answers with what the compiler's plan decodes, which is what T says.
     this.#promise ??= this.#taken === undefined ? this.#executor.execute(this) as Promise<T> : this.#taken()
     return this.#promise
@@ -64,9 +69,15 @@ export class Operation<T> implements Promise<T> {
 
   static {
     compiled = (operation) => operation.#compiler.compile(operation.#method, operation.#args)
-    describe = (operation) => ({ executor: operation.#executor, compiler: operation.#compiler, method: operation.#method, args: operation.#args })
+    describe = (operation) => {
+      operation.#executor.unrun?.used(operation)
+      return { executor: operation.#executor, compiler: operation.#compiler, method: operation.#method, args: operation.#args }
+    }
     isUnrun = (operation) => operation.#promise === undefined && operation.#taken === undefined
-    claim = (operation, answer) => { operation.#taken = answer }
+    claim = (operation, answer) => {
+      operation.#executor.unrun?.used(operation)
+      operation.#taken = answer
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import type { CaptureReason } from '../core/route-decision.ts'
 import type { Position } from '../core/freshness.ts'
 import type { Floor } from './floor.ts'
 import type { HiddenWrites } from './hidden-writes.ts'
+import type { UnrunOperations } from './unrun-operations.ts'
 
 /** Whether and how this request can run again elsewhere. */
 export interface ReplayGate {
@@ -54,6 +55,8 @@ export interface Scope {
   readonly statementTimeoutMs: number | undefined
   /** In development: names raw texts that write behind a SELECT. */
   readonly hiddenWrites?: HiddenWrites | undefined
+  /** In development: names operations that nobody awaited. */
+  readonly unrun?: UnrunOperations | undefined
   /** Every commit of a tracked client, in the order in which they became known. */
   onCommit?(commit: Commit): void
   /** After each operation; for timing headers, hints and metrics. */

@@ -2,9 +2,12 @@
 
 import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { sql } from '../../lib/index.ts'
 import { kContext } from '../../lib/fastify/request-context.ts'
+import { waitFor } from '../../lib/testing/wait-for.ts'
 import { startApp } from './app-in-regions.ts'
 
 await t.test('a request that leaves the database alone makes nothing', async (t) => {
@@ -137,6 +140,32 @@ for (const hints of ['on', 'off'] as const) {
     for (const { msg } of warnings) for (const remedy of ['$executeRaw', "intent: 'write'", 'markWritten()']) t.ok(msg.includes(remedy), remedy)
   })
 }
+
+await t.test('an operation that nobody awaits is named with its place, and those that were used are not', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const app = await startApp(t, {
+    plugin: { hints: 'on' },
+    build (app) {
+      app.get('/forgets', async (request) => {
+        const { db } = request
+        db.$queryRaw`select 1 as one` // eslint-disable-line @typescript-eslint/no-floating-promises
+        await db.$queryRaw`select 2 as two`
+        await db.$transaction([db.$queryRaw`select 3 as three`])
+        await Promise.all([db.$queryRaw`select 4 as four`, db.$queryRaw`select 5 as five`.catch(() => {})])
+        return 'x'
+      })
+    },
+  })
+  for (let i = 0; i < 2; i++) t.equal((await app.ask('fra', 'GET', '/forgets')).statusCode, 200)
+  const hints = await waitFor('the collector to find it', () => {
+    collect()
+    const found = app.logs.filter((line) => line['method'] === '$queryRaw')
+    return found.length > 0 && found
+  }, { withinMs: 20_000 })
+  t.equal(hints.length, 1, 'once a place')
+  t.match(hints[0], { level: 40, msg: /\$queryRaw\(\) was called at .*request\.test\.ts:\d+:\d+ and never awaited/ })
+})
 
 await t.test('hints are off when they are off', async (t) => {
   const app = await startApp(t, {
