@@ -9,6 +9,7 @@
 //   npm run check:faults -- --overload
 
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { capacityFaults } from './capacity-faults.ts'
 import { edgeFaults } from './edge-faults.ts'
@@ -48,12 +49,20 @@ const seed = flags.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Nu
 /** Tries at a fault while the machine leaves this program without a processor. */
 const ATTEMPTS = 2
 
-/** Code that runs for the first time is slow; that is no fault of the servers. */
+/** Code that runs for the first time is slow; that is no fault of the servers. So it runs until it is not, or for so long. */
+const WARM_WITHIN_MS = 6_000
+const WARM_STEP_MS = 500
+
 async function openWarmStand (): Promise<Stand> {
   const stand = await openStand({ primaries: 'one-address' })
-  const load = new Load({ edge: stand.cluster.edge, random: seeded(seed), perSecond: PER_SECOND / 2, prefix: 'warm' })
+  const load = new Load({ edge: stand.cluster.edge, random: seeded(seed), perSecond: PER_SECOND, prefix: 'warm' })
+  const until = performance.now() + WARM_WITHIN_MS
   load.start()
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  for (let busy = 1; busy > 0.6 && performance.now() < until;) {
+    const before = performance.eventLoopUtilization()
+    await delay(WARM_STEP_MS)
+    busy = performance.eventLoopUtilization(before).utilization
+  }
   await load.stop()
   return stand
 }
