@@ -719,7 +719,7 @@ export class Router implements Executor {
         : conflictError(failure)
     }
     const transaction = new OpenTransaction(connection, { ...options, deadlineMs: this.#scope.statementTimeoutMs, onFailure: latch })
-    const executor = new TransactionExecutor(transaction, { state, readOnly: options.readOnly === true, wordFailure: word })
+    const executor = new TransactionExecutor(transaction, { state, readOnly: options.readOnly === true, unrun: this.unrun, wordFailure: word })
 
     let failed = true
     let timer: NodeJS.Timeout | undefined

@@ -7,8 +7,10 @@ import { runInTransaction } from './job.ts'
 import { compileOf, type Executor, type Operation } from './operation.ts'
 import { isRawOperation } from './raw.ts'
 import type { OpenTransaction } from './transaction.ts'
+import type { UnrunOperations } from './unrun-operations.ts'
 
 export class TransactionExecutor implements Executor {
+  readonly unrun: UnrunOperations | undefined
   readonly #transaction: OpenTransaction
   readonly #state: RequestState
   readonly #readOnly: boolean
@@ -19,10 +21,11 @@ export class TransactionExecutor implements Executor {
   #firstError: Error | undefined = undefined
   #lastMapError: (failure: Error) => Error = (failure) => failure
 
-  constructor (transaction: OpenTransaction, options: { readonly state: RequestState, readonly readOnly: boolean, readonly wordFailure: (failure: DriverFailure, mapError: (failure: Error) => Error) => Error }) {
+  constructor (transaction: OpenTransaction, options: { readonly state: RequestState, readonly readOnly: boolean, readonly unrun: UnrunOperations | undefined, readonly wordFailure: (failure: DriverFailure, mapError: (failure: Error) => Error) => Error }) {
     this.#transaction = transaction
     this.#state = options.state
     this.#readOnly = options.readOnly
+    this.unrun = options.unrun
     this.#wordFailure = options.wordFailure
   }
 
