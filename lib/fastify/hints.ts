@@ -14,11 +14,16 @@ const HANDLER_FRAME = /[\\/]fastify[\\/]lib[\\/]handle-request\.js/
 /** Characters of a statement in a warning. */
 const MAX_SHOWN = 200
 
+/** So many in a row are no chance. */
+const NEEDLESS_REPLAYS = 5
+
 const advice = 'Give the route config: { multiRegion: { intent: \'write\' } }, so that it runs in the primary\'s region from its start.'
 
 export class Hints {
   readonly #log: FastifyBaseLogger
   readonly #given = new Set<string>()
+  /** Requests that were replayed to a route for its method and only read; -Infinity, and so for good: one has written. */
+  readonly #needless = new Map<string, number>()
   /** Each text once. */
   readonly hiddenWrites = new HiddenWrites((text) => { this.#hiddenWrite(text) })
   /** Each place once. */
@@ -45,6 +50,17 @@ export class Hints {
   readMethodWrites (request: FastifyRequest, route: string): void {
     this.#once(`writes ${request.method} ${route}`, () => {
       request.log.warn({ route, method: request.method, intent: 'write' }, `${request.method} ${route} writes. ${advice}`)
+    })
+  }
+
+  /** One request may have had nothing to write; several in a row are a route that reads. */
+  replayedForMethod (request: FastifyRequest, route: string, did: 'only-read' | 'wrote'): void {
+    const key = `${request.method} ${route}`
+    const times = did === 'wrote' ? -Infinity : (this.#needless.get(key) ?? 0) + 1
+    this.#needless.set(key, times)
+    if (times !== NEEDLESS_REPLAYS) return
+    this.#once(`needless ${key}`, () => {
+      request.log.warn({ route, method: request.method, intent: 'auto' }, `${times} requests to ${key} were sent to the primary's region for their method, and only read there. If it never writes, give the route config: { multiRegion: { intent: 'read' } }; if it sometimes does, 'auto': then it starts where the user is.`)
     })
   }
 

@@ -4,13 +4,15 @@
 import type { FastifyRequest } from 'fastify'
 import { channels } from '../core/diagnostics.ts'
 import { ReplayRequestedError } from '../core/errors.ts'
+import { deriveIntent } from '../core/intent.ts'
 import { nodeBlock, requestBlock, type ReplayBlock, type ReplayReason } from '../core/replay-decision.ts'
 import { writeHopMarker } from '../core/replay-header.ts'
 import type { ReplayTarget } from '../core/replay-transport.ts'
 import type { CaptureReason } from '../core/route-decision.ts'
 import type { ReplayGate } from '../postgres/scope.ts'
+import type { Hints } from './hints.ts'
 import type { Registration } from './registration.ts'
-import type { RequestContext } from './request-context.ts'
+import { kReply, type RequestContext } from './request-context.ts'
 import { viewOf } from './request-view.ts'
 import { describeRequest } from './telemetry.ts'
 
@@ -85,6 +87,7 @@ export function requestEnded (context: RequestContext, lead: Registration): void
   const { type, reason } = viewOf(context).decision
   lead.counters.decided(type, reason)
   if (lead.telemetry !== null) describeRequest(lead.telemetry, context, lead)
+  if (lead.hints !== null) hintOfNeedlessReplay(context, lead.hints)
   if (type === 'replay' || context.toldReason !== null) return
   context.toldReason = reason
   if (!channels.requestDecided.hasSubscribers) return
@@ -152,6 +155,15 @@ function hint (context: RequestContext, registration: Registration, reason: Capt
     registration.hints?.lateCapture(request, route, { reason, statements })
   }
   hintOfIntent(request, registration, route, settings.intent.declared)
+}
+
+/** A POST of a search, or of GraphQL: the primary's region can tell that it came for nothing. */
+function hintOfNeedlessReplay ({ hop, request, settings, state, statements }: RequestContext, hints: Hints): void {
+  if (hop.type !== 'valid' || hop.priority !== 'native' || statements === 0) return
+  const { type, source } = deriveIntent(settings.intent, request.method)
+  // What was refused has written nothing either, and belongs here all the same.
+  if (type !== 'write' || source !== 'method' || (request[kReply]?.statusCode ?? 500) >= 400) return
+  hints.replayedForMethod(request, settings.url ?? '(no route)', state.place === 'open' ? 'only-read' : 'wrote')
 }
 
 function hintOfIntent (request: FastifyRequest, registration: Registration, route: string, declared: 'read' | 'write' | 'auto' | undefined): void {

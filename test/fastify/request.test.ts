@@ -5,10 +5,14 @@ import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { sql } from '../../lib/index.ts'
+import { sql, type DatabaseOf } from '../../lib/index.ts'
 import { kContext } from '../../lib/fastify/request-context.ts'
+import { autoincrement, model, t as column } from '../../lib/schema/index.ts'
 import { waitFor } from '../../lib/testing/wait-for.ts'
 import { startApp } from './app-in-regions.ts'
+
+const schema = { Note: model('note', { id: column.int().id().default(autoincrement()), text: column.text() }) }
+const typed = (db: unknown): DatabaseOf<typeof schema> => db as DatabaseOf<typeof schema>
 
 await t.test('a request that leaves the database alone makes nothing', async (t) => {
   const app = await startApp(t, {
@@ -140,6 +144,29 @@ for (const hints of ['on', 'off'] as const) {
     for (const { msg } of warnings) for (const remedy of ['$executeRaw', "intent: 'write'", 'markWritten()']) t.ok(msg.includes(remedy), remedy)
   })
 }
+
+await t.test('a route that is replayed for its method and only reads is named, once, and no other', async (t) => {
+  const app = await startApp(t, {
+    plugin: { hints: 'on', schema },
+    build (app) {
+      app.post('/search', async (request) => await typed(request.db).note.count())
+      app.post('/declared', { config: { multiRegion: { intent: 'write' } } }, async (request) => await typed(request.db).note.count())
+      app.post('/refused', async (request, reply) => await reply.code(422).send(await typed(request.db).note.count()))
+      app.post('/idle', async () => 'x')
+      app.post('/sometimes', async (request) => {
+        if (request.url.includes('write')) await typed(request.db).note.create({ data: { text: 'x' } })
+        return await typed(request.db).note.count()
+      })
+    },
+  })
+  await app.ask('iad', 'POST', '/sometimes?write=1')
+  for (let i = 0; i < 6; i++) for (const url of ['/search', '/declared', '/refused', '/idle', '/sometimes']) await app.ask('iad', 'POST', url)
+  // In the primary's own region nothing was sent anywhere.
+  for (let i = 0; i < 6; i++) await app.ask('fra', 'POST', '/sometimes')
+  const hints = app.logs.filter((line) => line.level === 40 && String(line.msg).includes('only read'))
+  t.match(hints, [{ route: '/search', method: 'POST', region: 'fra', msg: /^5 requests to POST \/search .*intent: 'read'.*'auto'/ }])
+  t.equal(hints.length, 1)
+})
 
 await t.test('an operation that nobody awaits is named with its place, and those that were used are not', async (t) => {
   setFlagsFromString('--expose-gc')
