@@ -57,6 +57,10 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
     await db(request).$queryRaw`select pg_sleep(0.015)`
     return { region }
   })
+  app.get('/hold', async (request) => {
+    await db(request).$queryRaw`select pg_sleep(0.03)`
+    return { region }
+  })
   // Long enough for the log to meet them.
   const scan = (client: Db) => client.$queryRaw<{ port: number }[]>`select inet_server_port() as port, (select count(*) from handled) as n, pg_sleep(0.06)`
   app.get('/scan', async (request) => {

@@ -3,7 +3,7 @@
 import type { Edge, Hop, InjectResponse } from '../../lib/testing/edge.ts'
 import { pick, type Random } from './random.ts'
 
-export type ReadKind = 'read' | 'raw' | 'array' | 'fresh' | 'stale' | 'held' | 'scan' | 'scans'
+export type ReadKind = 'read' | 'raw' | 'array' | 'fresh' | 'stale' | 'held' | 'hold' | 'scan' | 'scans'
 export type WriteKind = 'write' | 'auto' | 'sql' | 'pair' | 'two' | 'direct' | 'idempotent' | 'located'
 export type Kind = ReadKind | WriteKind
 

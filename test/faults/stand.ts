@@ -111,7 +111,7 @@ export async function openStand (options: StandOptions): Promise<Stand> {
         return app
       }
       const databaseUrls = cluster.region(region).databaseUrls
-      const env = { FAULTS_REGION: region, FAULTS_PRIMARY: PRIMARY, FAULTS_DATABASE: JSON.stringify(plain(databaseUrls)) }
+      const env = { FAULTS_REGION: region, FAULTS_PRIMARY: PRIMARY, FAULTS_DATABASE: JSON.stringify(plain(databaseUrls)), FAULTS_PLUGIN: JSON.stringify(options.plugin ?? {}) }
       const context = { region, primaryRegion: PRIMARY, instance: `${region}1`, databaseUrls, env }
       const instance = new Instance(options.processes === true ? new URL('app-process.ts', import.meta.url) : inside, context, (id) => { cluster.edge.dropIdleConnections(id) })
       instances.set(region, instance)
