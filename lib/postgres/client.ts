@@ -11,12 +11,14 @@ import type { CompileContext } from '../query/compile.ts'
 import { cuidMaker } from '../query/default.ts'
 import { resolveSchema, type ResolvedSchema } from '../query/model.ts'
 import { PlanCache } from '../query/plan-cache.ts'
+import type { CallbackOptions } from './callback-transaction.ts'
 import { Floor } from './floor.ts'
 import { arrayJob, type ArrayMember } from './job.ts'
 import { modelClasses, type ModelClass } from './model-access.ts'
 import { assertUnrun, claimOperation, compileOf, Operation, partsOf, type Executor } from './operation.ts'
 import { RawCompiler, rawMapError, rawOperation, unsafeOperation } from './raw.ts'
-import { Router, type CallbackOptions, type RouterShared } from './router.ts'
+import { Router } from './router.ts'
+import { Routing, type RoutingShared } from './routing.ts'
 import { SchemaReplays } from './schema-replays.ts'
 import type { Scope } from './scope.ts'
 import type { Servers } from './servers.ts'
@@ -95,14 +97,14 @@ export function makeClient (source: ServersSource, settings: ClientSettings): Cl
   }
   if (settings.consistency === 'strong') processScope.floor.raiseToPrimary()
   return {
-    processClient: new SchemaClient(new Router(shared, processScope, { binding: 'auto', tracking: 'tracked' }), 'process'),
-    forRequest: (scope) => new SchemaClient(new Router(shared, scope, { binding: 'auto', tracking: 'tracked' }), 'request'),
+    processClient: new SchemaClient(new Router(new Routing(shared, processScope, { binding: 'auto', tracking: 'tracked' })), 'process'),
+    forRequest: (scope) => new SchemaClient(new Router(new Routing(shared, scope, { binding: 'auto', tracking: 'tracked' })), 'request'),
     planCache,
     close () { shared.closed = true },
   }
 }
 
-interface ClosableShared extends RouterShared {
+interface ClosableShared extends RoutingShared {
   closeServers (timeoutMs: number): Promise<void>
 }
 
