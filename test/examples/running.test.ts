@@ -1,11 +1,15 @@
 // Examples about running it: connections, migrations, proxies, failover, signals.
 
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import process from 'node:process'
 import t from 'tap'
 import { startCluster } from '../../lib/testing/cluster.ts'
+import { freePort } from '../../lib/testing/server.ts'
 import { waitFor } from '../../lib/testing/wait-for.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { hopsOf, listenIn, loadExample, platformEnv, startExample, withEnv } from './example-in-regions.ts'
@@ -91,6 +95,37 @@ await t.test('other-proxies: a transport of one\'s own', async (t) => {
   const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ title: 'by nginx' }) })
   t.same(await answer.json(), { id: 1, region: 'fra', replayed: true })
   t.match((await ask('iad', 'POST', '/posts', { payload: { title: 'not by nginx' } })).json(), { region: 'iad', replayed: false }, 'no proxy that is known: a direct write')
+})
+
+const nginx = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/bin/nginx', '/opt/homebrew/bin/nginx'].find((path) => existsSync(path))
+
+await t.test('other-proxies: the configuration, by nginx itself', { skip: nginx === undefined && 'no nginx is installed' }, async (t) => {
+  if (nginx === undefined) return
+  const { apps } = await startExample(t, 'other-proxies')
+  const port = await freePort()
+  const directory = t.testdir()
+  const ports: Readonly<Record<string, number>> = { 8080: port, 8081: (apps.iad.server.address() as AddressInfo).port, 8082: (apps.fra.server.address() as AddressInfo).port }
+  const written = readFileSync(new URL('../../examples/nginx.conf', import.meta.url), 'utf8')
+  const file = join(directory, 'nginx.conf')
+  writeFileSync(file, `daemon off; pid ${directory}/pid; error_log stderr;\n${written.replace('http {', `http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}`).replace(/\b808[012]\b/g, (example) => String(ports[example]))}`)
+  // Its workers, as root's, could not enter the folder.
+  const proxy = spawn(nginx, ['-p', directory, '-c', file, ...(process.getuid?.() === 0 ? ['-g', 'user root;'] : [])], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  proxy.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const ended = once(proxy, 'close')
+  t.teardown(async () => {
+    proxy.kill('SIGTERM')
+    await ended
+  })
+  const url = `http://127.0.0.1:${port}/posts`
+  await waitFor('nginx to answer', async () => {
+    if (proxy.exitCode !== null) throw new Error(said)
+    return await fetch(url).then(({ status }) => status === 200, () => false)
+  }, { withinMs: 10_000 })
+  const post = async (headers: Readonly<Record<string, string>> = {}): Promise<unknown> =>
+    await (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ title: 'x'.repeat(100_000) }) })).json()
+  t.same(await post(), { id: 1, region: 'fra', replayed: true }, 'method and body arrive')
+  t.same(await post({ 'x-replay-from': 'iad', 'x-replay-state': 'forged' }), { id: 2, region: 'fra', replayed: true }, 'what a client sends under its names does not')
 })
 
 await t.test('observability: events, counters, the network panel, metrics', async (t) => {
