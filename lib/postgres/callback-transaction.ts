@@ -183,7 +183,8 @@ export class CallbackTransaction {
       const outcome = await transaction.commit({ wantsPosition: writes && executor.wrote && this.#routing.options.tracking === 'tracked' && this.#routing.scope.stamps })
       switch (outcome.type) {
         case 'committed':
-          settleState('ran')
+          // A callback that ran nothing has sent nothing.
+          settleState(transaction.begun ? 'ran' : 'refused')
           if (writes && executor.wrote) this.#routing.committed(outcome.position === undefined ? undefined : positionOf(outcome.position, target.facts, outcome.synchronousCommit), 'committed')
           failed = false
           return value

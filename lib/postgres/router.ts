@@ -85,12 +85,7 @@ export class Router implements Executor {
     const writes = compiled.access === 'write'
     // As `run` does: the answer awaits a write that still waits for its connection, until its commit is known.
     if (writes) this.#routing.scope.state.operationBegins()
-    let acquired: Connection | Promise<Connection>
-    try {
-      acquired = this.#routing.acquire(target, undefined)
-    } catch (failure) {
-      return this.#runAgain(compiled, work, { failure, target, at: 'unsent' })
-    }
+    const acquired = this.#routing.acquire(target, undefined)
     if (acquired instanceof Promise) {
       return acquired.then(
         (connection) => writes ? this.#writeOn(connection, target, compiled, work, reason) : this.#readOn(connection, target, compiled, work, reason),

@@ -1,11 +1,11 @@
 // Positions that a server does not have: of another database, ahead of a restored primary; and servers that share an
 // address, of which one is behind.
 
-import { createServer, connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { parseLsn, type Lsn } from '../../lib/core/lsn.ts'
 import { Floor } from '../../lib/postgres/floor.ts'
 import { startApp } from '../fastify/app-in-regions.ts'
+import { openBalancer } from '../support/balancer.ts'
 import { sealWith } from '../support/seal-with.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { openClients } from '../support/test-clients.ts'
@@ -59,17 +59,9 @@ await t.test('too old, or from the future: ignored', async (t) => {
 await t.test('two servers behind one address, of which one is paused: 1,000 reads above a floor, none stale', async (t) => {
   const database = await createTestDatabase(t, 'create table note (id serial primary key, text text not null)')
   const ports = [database.replicaUrls.iad, database.replicaUrls.nrt].map((url) => Number(new URL(url).port))
-  let turn = 0
-  const balancer = createServer((socket) => {
-    const server = connect(ports[turn++ % 2] ?? 0, '127.0.0.1')
-    socket.pipe(server).pipe(socket)
-    socket.on('error', () => { server.destroy() })
-    server.on('error', () => { socket.destroy() })
-  })
-  await new Promise<void>((resolve) => { balancer.listen(0, '127.0.0.1', resolve) })
-  t.teardown(() => { balancer.close() })
+  const balancer = await openBalancer(t, ports)
   const replica = new URL(database.replicaUrls.iad)
-  replica.port = String((balancer.address() as AddressInfo).port)
+  replica.port = String(balancer.port)
   const clients = await openClients(t, { database: { primary: database.primaryUrl, replica: replica.href }, region: 'iad', primaryRegion: 'fra', pool: { max: 6 } })
   await database.pauseReplay('nrt')
   let stale = 0

@@ -1,6 +1,5 @@
 // What a session sees after its writes, what its token and cookie are, and how long a request waits for a replica.
 
-import { createServer, connect, type AddressInfo } from 'node:net'
 import { channel } from 'node:diagnostics_channel'
 import { request as httpRequest } from 'node:http'
 import { lsnOf, normaliseInsertLsn, parseLsn, type Lsn } from '../../../lib/core/lsn.ts'
@@ -10,6 +9,7 @@ import { Floor } from '../../../lib/postgres/floor.ts'
 import { waitFor } from '../../../lib/testing/wait-for.ts'
 import t from 'tap'
 import type { AppInRegions } from '../../fastify/app-in-regions.ts'
+import { openBalancer } from '../../support/balancer.ts'
 import { sealWith } from '../../support/seal-with.ts'
 import { openClients } from '../../support/test-clients.ts'
 import { holdRecords, type Check } from './records.ts'
@@ -245,17 +245,9 @@ await holdRecords('sessions', {
   },
   'lw-fresh-replica-chosen': async (t) => {
     const ports = [database.replicaUrls.iad, database.replicaUrls.nrt].map((url) => Number(new URL(url).port))
-    let turn = 0
-    const balancer = createServer((socket) => {
-      const server = connect(ports[turn++ % 2] ?? 0, '127.0.0.1')
-      socket.pipe(server).pipe(socket)
-      socket.on('error', () => { server.destroy() })
-      server.on('error', () => { socket.destroy() })
-    })
-    await new Promise<void>((resolve) => { balancer.listen(0, '127.0.0.1', resolve) })
-    t.teardown(() => { balancer.close() })
+    const balancer = await openBalancer(t, ports)
     const replica = new URL(database.replicaUrls.iad)
-    replica.port = String((balancer.address() as AddressInfo).port)
+    replica.port = String(balancer.port)
     const clients = await openClients(t, { database: { primary: database.primaryUrl, replica: replica.href }, region: 'iad', primaryRegion: 'fra' })
     await database.pauseReplay('nrt')
     const fresh = seal.open(await freshToken(app)).position
