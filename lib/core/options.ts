@@ -48,7 +48,7 @@ export interface HealthOptions {
   readonly interval?: number | undefined
   /** Failures in a row that open the breaker. @defaultValue 3 */
   readonly failures?: number | undefined
-  /** Milliseconds that the breaker stays open. @defaultValue 5000 */
+  /** Milliseconds that the breaker stays open; a request that would be refused looks at the server once more before that. @defaultValue 5000 */
   readonly cooldown?: number | undefined
 }
 

@@ -1,9 +1,14 @@
 // The app under load: reads of each form, writes of each form, all answered with which region and server did it.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import Fastify, { type FastifyInstance } from 'fastify'
 import multiRegion, { type PluginOptions } from '../../lib/index.ts'
 import type { DatabaseOf } from '../../lib/register.ts'
 import * as schema from './schema.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void // the engine's own, which has no types
 
 type Db = DatabaseOf<typeof schema>
 
@@ -40,6 +45,12 @@ export async function buildApp (parts: AppParts): Promise<FastifyInstance> {
   const db = (request: object): Db => (request as { db: Db }).db
   const who = async (client: Db) => ({ region, port: (await client.who.findFirst())?.port })
 
+  app.get('/state', () => {
+    collectGarbage()
+    const handles = process.getActiveResourcesInfo()
+    const sockets = handles.filter((one) => one === 'TCPSocketWrap').length
+    return { heapBytes: process.memoryUsage().heapUsed, sockets, others: handles.length - sockets }
+  })
   app.get('/ping', () => ({ region }))
   app.get('/read', (request) => who(db(request)))
   app.get('/raw', async (request) => {
