@@ -7,7 +7,7 @@ import type * as Args from './query/args/methods.ts'
 import type { Models } from './query/args/model-client.ts'
 import type { OrderBy } from './query/args/order-by.ts'
 import type { Result, Row as RowOf } from './query/args/result.ts'
-import type { Include as IncludeOf, Omit as OmitOf, Select as SelectOf } from './query/args/selection.ts'
+import type { FindManyArgs as FindManyArgsOf, Include as IncludeOf, Omit as OmitOf, Select as SelectOf } from './query/args/selection.ts'
 import type { ScalarUpdate, Update } from './query/args/update.ts'
 import type { Where, WhereUnique } from './query/args/where.ts'
 
@@ -73,9 +73,9 @@ export type Omit<M extends ModelName<S>, S = AppSchema> = OmitOf<S, M>
 
 export type FindUniqueArgs<M extends ModelName<S>, S = AppSchema> = Args.FindUniqueArgs<S, M>
 export type FindUniqueOrThrowArgs<M extends ModelName<S>, S = AppSchema> = Args.FindUniqueArgs<S, M>
-export type FindFirstArgs<M extends ModelName<S>, S = AppSchema> = Args.FindManyArgs<S, M>
-export type FindFirstOrThrowArgs<M extends ModelName<S>, S = AppSchema> = Args.FindManyArgs<S, M>
-export type FindManyArgs<M extends ModelName<S>, S = AppSchema> = Args.FindManyArgs<S, M>
+export type FindFirstArgs<M extends ModelName<S>, S = AppSchema> = FindManyArgsOf<S, M>
+export type FindFirstOrThrowArgs<M extends ModelName<S>, S = AppSchema> = FindManyArgsOf<S, M>
+export type FindManyArgs<M extends ModelName<S>, S = AppSchema> = FindManyArgsOf<S, M>
 export type CreateArgs<M extends ModelName<S>, S = AppSchema> = Args.CreateArgs<S, M>
 export type CreateManyArgs<M extends ModelName<S>, S = AppSchema> = Args.CreateManyArgs<S, M>
 export type CreateManyAndReturnArgs<M extends ModelName<S>, S = AppSchema> = Args.CreateManyAndReturnArgs<S, M>

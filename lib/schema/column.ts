@@ -86,6 +86,7 @@ export interface ColumnType<K extends Kind, T, F extends Flag> extends AnyColumn
   readonly '~sort': ('null' extends F ? SortOrder | SortOrderWithNulls : SortOrder) | undefined
   readonly '~reference': FieldReference<ComparableKind<T>[K], 'list' extends F ? 'list' : 'single'>
   readonly '~isRequired': 'null' extends F ? false : 'default' extends F ? false : 'list' extends F ? false : true
+  readonly '~isNullable': 'null' extends F ? true : false
   readonly '~isUnique': 'unique' extends F ? true : false
   readonly '~isNumeric': 'list' extends F ? false : K extends Numeric ? true : false
   readonly '~isOrdered': 'list' extends F ? false : K extends Ordered ? true : false

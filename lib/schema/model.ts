@@ -2,20 +2,24 @@
 
 import type { AnyColumn } from './column.ts'
 import { definition, type ColumnDefinition, type ModelDefinition, type RelationDefinition } from './definition.ts'
-import type { InverseRelation, OwningRelation, RelationType } from './relation.ts'
 import { requireDatabaseName, requireFieldName, schemaInvalid } from './schema-invalid.ts'
 
-type IsNullable<Columns, ForeignKey> = ForeignKey extends keyof Columns
-  ? Columns[ForeignKey] extends { readonly '~out': infer Out } ? null extends Out ? true : false : false
-  : false
+type IsNullable<Columns, ForeignKey> = ForeignKey extends keyof Columns ? Columns[ForeignKey] extends { readonly '~isNullable': true } ? true : false : false
 
-/** Whether a to-one relation may be absent follows from the columns of its key. */
+/** A relation whose key this model holds. Whether it may be absent follows from the columns of the key; an interface, so that this is asked when needed. */
+interface HeldRelation<Columns, Declared extends OwningShape> {
+  readonly '~target': Declared['~target']
+  readonly '~cardinality': true extends IsNullable<Columns, Declared['~heldBy']> ? 'nullable' : 'one'
+  readonly '~foreignKey': Declared['~heldBy']
+  readonly '~inverse': never
+}
+interface OwningShape {
+  readonly '~target': string
+  readonly '~heldBy': string
+}
+
 type Relations<Columns, Declared> = {
-  readonly [K in keyof Declared]: Declared[K] extends OwningRelation<infer Target, infer ForeignKey>
-    ? RelationType<Target, false, true extends IsNullable<Columns, ForeignKey> ? true : false, ForeignKey, never>
-    : Declared[K] extends InverseRelation<infer Target, infer Inverse, infer Many>
-      ? RelationType<Target, Many, Many extends true ? false : true, never, Inverse>
-      : never
+  readonly [K in keyof Declared]: Declared[K] extends OwningShape ? HeldRelation<Columns, Declared[K]> : Declared[K]
 }
 
 type Keys<Uniques> = { readonly [K in keyof Uniques]: Uniques[K] extends readonly (infer Field)[] ? Field : never }
@@ -25,6 +29,8 @@ export interface Model<Columns, Declared, Uniques> {
   readonly [definition]: ModelDefinition
   readonly '~columns': Columns
   readonly '~relations': Relations<Columns, Declared>
+  /** Both, so that one mapped type makes an argument of all of them. */
+  readonly '~fields': Columns & Relations<Columns, Declared>
   readonly '~uniques': Uniques
   readonly '~declared': Declared
 }
@@ -44,7 +50,11 @@ export interface ModelOptions<Columns, Declared, Uniques, Id> {
   relations?: Declared
 }
 
-type DeclaredRelation<Columns> = OwningRelation<string, keyof Columns & string> | InverseRelation<string, string, boolean>
+/** Any relation, whose foreign key, if it holds one, is of these columns. */
+interface DeclaredRelation<Columns> {
+  readonly '~target': string
+  readonly '~heldBy'?: keyof Columns & string
+}
 
 /**
  * A model of the schema. Export it: the name of the export is the model's name.

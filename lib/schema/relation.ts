@@ -4,36 +4,31 @@
 import { definition, type ReferentialAction, type RelationDefinition } from './definition.ts'
 import { requireDatabaseName, requireFieldName, schemaInvalid } from './schema-invalid.ts'
 
-/** What the arguments of a client need to know of a relation; exists in types alone. */
-export interface RelationType<Target, Many extends boolean, Nullable extends boolean, ForeignKey, Inverse> {
-  readonly '~target': Target
-  readonly '~many': Many
-  readonly '~null': Nullable
-  readonly '~foreignKey': ForeignKey
-  readonly '~inverse': Inverse
-}
+/** How many rows a relation leads to: any number, one, or one that may be absent. */
+export type Cardinality = 'many' | 'one' | 'nullable'
 
+/** What the arguments of a client need to know of a relation; exists in types alone. */
 export interface RelationShape {
   readonly '~target': unknown
-  readonly '~many': boolean
-  readonly '~null': boolean
-  readonly '~foreignKey': unknown
-  readonly '~inverse': unknown
+  readonly '~cardinality': Cardinality
+  readonly '~foreignKey': PropertyKey
+  readonly '~inverse': PropertyKey
 }
 
 /** The side that holds the foreign key. */
 export interface OwningRelation<Target extends string, ForeignKey extends string> {
   readonly [definition]: RelationDefinition
   readonly '~target': Target
-  readonly '~foreignKey': ForeignKey
+  readonly '~heldBy': ForeignKey
 }
 
-/** The side that is found through the other. */
+/** The side that is found through the other. It says all that arguments need, so that a model takes it as it is. */
 export interface InverseRelation<Target extends string, Inverse extends string, Many extends boolean> {
   readonly [definition]: RelationDefinition
   readonly '~target': Target
   readonly '~inverse': Inverse
-  readonly '~many': Many
+  readonly '~cardinality': Many extends true ? 'many' : 'nullable'
+  readonly '~foreignKey': never
 }
 
 export interface ForeignKeyOptions {

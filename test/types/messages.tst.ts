@@ -36,6 +36,9 @@ test('select beside include or omit', async () => {
   await db.post.findMany({ include: { author: true }, select: { id: true } })
   // @ts-expect-error in type 'UseEitherSelectOrInclude'
   await db.post.findMany(args)
+  const both = args as typeof args | undefined
+  // @ts-expect-error in type 'UseEitherSelectOrInclude'
+  await db.user.findMany({ include: { posts: both } })
 })
 
 test('a key or a column is missing', async () => {

@@ -32,7 +32,8 @@ export interface CountArgs<S, M extends keyof S> extends Range<S, M> {
 export interface AggregateArgs<S, M extends keyof S> extends Range<S, M>, Aggregates<ColumnsOf<S, M>> {}
 
 type HavingColumns<X extends Columns> = { -readonly [K in keyof X]?: X[K]['~having'] }
-interface CombinedHaving<S, M extends keyof S> {
+/** An object type, as `Is` in `where.ts`. */
+type CombinedHaving<S, M extends keyof S> = {
   AND?: OneOrMany<Having<S, M>> | undefined
   OR?: readonly Having<S, M>[] | undefined
   NOT?: OneOrMany<Having<S, M>> | undefined

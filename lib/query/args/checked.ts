@@ -7,15 +7,14 @@
 
 export type Checked<A, X> = true extends SelectsTwice<A> ? PointOut<A> : A extends never ? A : X
 
-/** `select` names all that comes back, so it goes with neither `include` nor `omit`. */
-type SelectsTwice<A> = A extends { select: object, include: object } | { select: object, omit: object } ? true
-  : A extends { select: infer X } | { include: infer X } ? AnySelectsTwice<X> : false
-type AnySelectsTwice<X> = { [K in keyof X]: X[K] extends object ? SelectsTwice<X[K]> : false }[keyof X]
+/** `select` names all that comes back, so it goes with neither `include` nor `omit`. The union of what is selected is looked through, in which every `true` is one. */
+type SelectsTwice<A> = A extends { select: infer X extends object } ? A extends { include: object } | { omit: object } ? true : SelectsTwice<X[keyof X]>
+  : A extends { include: infer X extends object } ? SelectsTwice<X[keyof X]> : false
 
 /** What was written, but with an error in the place where it is wrong. */
 type PointOut<A> = A extends { select: object, include: object } ? UseEitherSelectOrInclude
   : A extends { select: object, omit: object } ? UseEitherSelectOrOmit
-    : { [K in keyof A]: A[K] extends object ? PointOut<A[K]> : A[K] }
+    : { [K in keyof A]: PointOut<A[K]> }
 
 /** Everything that may stand beside either, so that the message names the one of them that is too many. */
 interface Beside {

@@ -1,14 +1,13 @@
 // The arguments of each method of a model.
 
 import type { Create, CreateManyData } from './create.ts'
-import type { ManyArgs, OneArgs, ReturnArgs } from './selection.ts'
+import type { OneArgs, ReturnArgs } from './selection.ts'
 import type { ScalarUpdate, Update } from './update.ts'
 import type { Where, WhereUnique } from './where.ts'
 
 export interface FindUniqueArgs<S, M extends keyof S> extends OneArgs<S, M> {
   where: WhereUnique<S, M>
 }
-export interface FindManyArgs<S, M extends keyof S> extends ManyArgs<S, M> {}
 
 export interface CreateArgs<S, M extends keyof S> extends OneArgs<S, M> {
   data: Create<S, M>

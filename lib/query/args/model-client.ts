@@ -2,10 +2,11 @@
 
 import type { AggregateArgs, AggregateResult, CountArgs, CountResult, GroupByArgs, GroupByResult } from './aggregate.ts'
 import type { Checked, CheckedGroups } from './checked.ts'
-import type { BatchResult, CreateArgs, CreateManyAndReturnArgs, CreateManyArgs, DeleteArgs, DeleteManyArgs, FindManyArgs, FindUniqueArgs, UpdateArgs, UpdateManyAndReturnArgs, UpdateManyArgs, UpsertArgs } from './methods.ts'
+import type { BatchResult, CreateArgs, CreateManyAndReturnArgs, CreateManyArgs, DeleteArgs, DeleteManyArgs, FindUniqueArgs, UpdateArgs, UpdateManyAndReturnArgs, UpdateManyArgs, UpsertArgs } from './methods.ts'
 import type { Operation, RowOperation } from './operation.ts'
 import type { Result } from './result.ts'
 import type { ColumnsOf } from './schema-access.ts'
+import type { FindManyArgs } from './selection.ts'
 
 type FieldsOf<S, M extends keyof S> = { readonly [K in keyof ColumnsOf<S, M>]: ColumnsOf<S, M>[K]['~reference'] }
 

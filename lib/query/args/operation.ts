@@ -2,7 +2,7 @@
 
 import type { Checked } from './checked.ts'
 import type { RelationsOf, TargetOf } from './schema-access.ts'
-import type { ManyArgs, NullableOneArgs } from './selection.ts'
+import type { FindManyArgs, NullableOneArgs } from './selection.ts'
 import type { Result } from './result.ts'
 import type { RelationShape } from '../../schema/relation.ts'
 
@@ -19,9 +19,9 @@ export interface Operation<T> extends Promise<T> {
 export type RowOperation<S, M extends keyof S, T, Absent> = Operation<T | Absent> & RelationCalls<S, M, Absent>
 
 export type RelationCalls<S, M extends keyof S, Absent> = { readonly [K in keyof RelationsOf<S, M>]: RelationCall<S, RelationsOf<S, M>[K], Absent> }
-type RelationCall<S, Relation extends RelationShape, Absent> = Relation['~many'] extends true ? ManyCall<S, TargetOf<S, Relation>, Absent>
-  : OneCall<S, TargetOf<S, Relation>, Relation['~null'] extends true ? null : Absent>
+type RelationCall<S, Relation extends RelationShape, Absent> = Relation['~cardinality'] extends 'many' ? ManyCall<S, TargetOf<S, Relation>, Absent>
+  : OneCall<S, TargetOf<S, Relation>, Relation['~cardinality'] extends 'nullable' ? null : Absent>
 
 // `{}`: the arguments of a call without any.
-interface ManyCall<S, M extends keyof S, Absent> { <A extends object = {}>(args?: Checked<A, ManyArgs<S, M>>): Operation<Result<S, M, A>[] | Absent> }
+interface ManyCall<S, M extends keyof S, Absent> { <A extends object = {}>(args?: Checked<A, FindManyArgs<S, M>>): Operation<Result<S, M, A>[] | Absent> }
 interface OneCall<S, M extends keyof S, Absent> { <A extends object = {}>(args?: Checked<A, NullableOneArgs<S, M>>): RowOperation<S, M, Result<S, M, A>, Absent> }

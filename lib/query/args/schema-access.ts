@@ -1,5 +1,9 @@
 // How arguments and results look into a schema: by name. Every alias takes the schema S and a model's name M, so that
 // the compiler caches by identity and messages say `Where<AppSchema, "Post">` instead of its columns.
+//
+// Each argument is one mapped type over `FieldsOf`, which decides for each field by what the field is. An intersection
+// of a type for columns and a type for relations would say the same at twice the price: the compiler makes all
+// properties of an intersection anew, compares with each part and then with the whole.
 
 import type { ColumnShape } from '../../schema/column.ts'
 import type { RelationShape } from '../../schema/relation.ts'
@@ -9,15 +13,14 @@ export type Relations = { readonly [name: string]: RelationShape }
 
 export type ColumnsOf<S, M extends keyof S> = S[M] extends { readonly '~columns': infer X extends Columns } ? X : never
 export type RelationsOf<S, M extends keyof S> = S[M] extends { readonly '~relations': infer X extends Relations } ? X : never
+export type FieldsOf<S, M extends keyof S> = S[M] extends { readonly '~fields': infer X } ? X : never
 export type UniquesOf<S, M extends keyof S> = S[M] extends { readonly '~uniques': infer X } ? X : never
 
 /** The name of the model that a relation leads to. */
-export type TargetOf<S, Relation> = Relation extends { readonly '~target': infer Target extends keyof S } ? Target : never
-/** The name of the relation of the target that leads back, where it is known. */
-export type InverseOf<Relation> = Relation extends { readonly '~inverse': infer Inverse } ? Inverse : never
+export type TargetOf<S, Relation> = Relation extends { readonly '~target': keyof S } ? Relation['~target'] : never
 
 /** Relations to many rows. */
-export type ToManyKeys<X extends Relations> = { [K in keyof X]: X[K]['~many'] extends true ? K : never }[keyof X]
+export type ToManyKeys<X extends Relations> = { [K in keyof X]: X[K]['~cardinality'] extends 'many' ? K : never }[keyof X]
 /** Relations whose foreign key this model holds. */
 export type OwningKeys<X extends Relations> = { [K in keyof X]: [X[K]['~foreignKey']] extends [never] ? never : K }[keyof X]
 /** The columns of all foreign keys that this model holds. */
