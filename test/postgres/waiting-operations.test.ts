@@ -40,6 +40,31 @@ const rows: readonly Row[] = [
   { name: 'a transaction', at: 'primary', run: (db) => db.$transaction(async (tx) => tx.$executeRaw`insert into note (text) values ('x')`) },
 ]
 
+await t.test('a write beside the primary that waits while another registration asks for a replay, or while the client closes', async (t) => {
+  const far = await openClients(t, { database: servers })
+  for (const event of ['replay', 'close'] as const) {
+    const near = await openClients(t, { database: database.primaryUrl, pool })
+    const give = await hold(t, near.servers.local)
+    const before = await count()
+    const state = new RequestState()
+    const outcome = near.request({ state }).db.$executeRaw`insert into note (text) values ('x')`.then(() => undefined, (error: unknown) => error)
+    await waiting(near.servers.local, 1)
+    if (event === 'close') {
+      const closing = near.servers.close(200)
+      t.match(await outcome, { code: 'FST_MR_CLIENT_CLOSED' })
+      t.equal(state.place, 'open')
+      await closing
+    } else {
+      await t.rejects(Promise.resolve(far.request({ state }).db.$executeRaw`insert into note (text) values ('y')`), { code: 'FST_MR_REPLAY_REQUESTED' })
+      give()
+      t.match(await outcome, { code: 'FST_MR_REPLAY_REQUESTED' })
+      t.equal(near.servers.local.pool.stats().inUse, 0)
+    }
+    t.equal(await count(), before)
+    t.ok(state.isIdle)
+  }
+})
+
 for (const { name, at, run } of rows) {
   await t.test(`${name} that waits while another registration asks for a replay: the same signal, and nothing runs`, async (t) => {
     const clients = await openClients(t, { database: servers, pool })
