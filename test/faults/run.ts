@@ -8,6 +8,7 @@
 //   npm run check:faults -- --soak --minutes 10
 //   npm run check:faults -- --overload
 
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -48,6 +49,20 @@ const seed = flags.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Nu
 
 /** Tries at a fault while the machine leaves this program without a processor. */
 const ATTEMPTS = 2
+
+/** Before another try: until an idle process is woken on time again, or for so long. */
+const CALM_WITHIN_MS = 15_000
+const CALM_LATE_MS = 15
+
+async function machineIsCalm (): Promise<void> {
+  for (const until = performance.now() + CALM_WITHIN_MS; performance.now() < until;) {
+    const loop = monitorEventLoopDelay({ resolution: 5 })
+    loop.enable()
+    await delay(1_000)
+    loop.disable()
+    if (loop.max / 1e6 < CALM_LATE_MS) return
+  }
+}
 
 /** Code that runs for the first time is slow; that is no fault of the servers. So it runs until it is not, or for so long. */
 const WARM_WITHIN_MS = 6_000
@@ -100,6 +115,7 @@ async function runTable (faults: readonly Fault[]): Promise<Outcome[]> {
           }
         }
         if (outcome.status !== 'starved' || attempt === ATTEMPTS) break
+        await machineIsCalm()
       }
       outcomes.push(outcome)
       if (!flags.json) progress(outcome)
