@@ -4,6 +4,8 @@
 // Seen when the collector takes it, which may be late, or never in a short process. An operation that a further call was
 // chained on (`findUnique(…).posts()`) or that a transaction took is not dropped.
 
+import { fileURLToPath } from 'node:url'
+
 /** Words alone: an error that has not been asked for its stack holds what was on it, the operation too. */
 interface Origin {
   readonly method: string
@@ -13,8 +15,9 @@ interface Origin {
 /** Frames of this package that may stand before the caller's. */
 const FRAMES = 12
 
-const PACKAGE = new URL('..', import.meta.url).href
-const isForeign = (frame: string): boolean => frame.includes(PACKAGE) || frame.includes('/node_modules/') || /\bnode:/.test(frame)
+/** Loaders that map sources name a file by its path, Node by its URL. */
+const PACKAGE = [new URL('..', import.meta.url).href, fileURLToPath(new URL('..', import.meta.url))]
+const isForeign = (frame: string): boolean => PACKAGE.some((folder) => frame.includes(folder)) || /[\\/]node_modules[\\/]/.test(frame) || /\bnode:/.test(frame)
 
 export class UnrunOperations {
   readonly #registry: FinalizationRegistry<Origin>
