@@ -54,7 +54,9 @@ export async function drive (operation, { callers, ms }) {
       latencies.push(performance.now() - before)
     }
   }
-  await Promise.all(Array.from({ length: callers }, (_, caller) => loop(caller)))
+  const loops = await Promise.allSettled(Array.from({ length: callers }, (_, caller) => loop(caller)))
+  const failed = loops.find(({ status }) => status === 'rejected')
+  if (failed !== undefined) throw failed.reason
   const elapsed = performance.now() - started
   const { user, system } = process.cpuUsage(cpuBefore)
   return { latencies, elapsed, cpu: user + system }
@@ -72,21 +74,35 @@ export function summarize (runs) {
  * @param contenders [{ name, run: () => Promise<{ rate, p50, p99, cpu? }> }], each of whose runs is one round; or with
  *   `slice: () => Promise<drive's result>`, of which a round takes `slices`, with the other contenders' between them: what
  *   else the machine does then hits all alike, although a round is long
- * @returns per contender: spread of rate, p50, p99 and of the ratios to the baseline in the same round
+ * @param mayFail a contender of that name whose operation fails is left out from then on, and said to have failed; any
+ *   other ends the comparison
+ * @returns per contender: spread of rate, p50, p99 and of the ratios to the baseline in the same round, or `failed`
  */
-export async function compare ({ contenders, baseline, rounds, seed, slices = 1, warmup = 1 }) {
+export async function compare ({ contenders, baseline, rounds, seed, slices = 1, warmup = 1, mayFail = () => false }) {
   const next = random(seed)
+  const failures = new Map()
+  const run = async (contender) => {
+    if (failures.has(contender.name)) return undefined
+    try {
+      return await (contender.slice ?? contender.run)()
+    } catch (failure) {
+      if (!mayFail(contender.name)) throw failure
+      failures.set(contender.name, `${failure.code ?? failure.name}: ${String(failure.message).trim().split('\n').at(-1)}`)
+      return undefined
+    }
+  }
   const round = async () => {
     const runs = new Map(contenders.map(({ name }) => [name, []]))
     for (let i = 0; i < slices; i++) {
-      for (const contender of shuffle(contenders, next)) runs.get(contender.name).push(await (contender.slice ?? contender.run)())
+      for (const contender of shuffle(contenders, next)) runs.get(contender.name).push(await run(contender))
     }
-    return new Map(contenders.map(({ name, slice }) => [name, slice === undefined ? runs.get(name)[0] : summarize(runs.get(name))]))
+    return new Map(contenders.filter(({ name }) => !failures.has(name)).map(({ name, slice }) => [name, slice === undefined ? runs.get(name)[0] : summarize(runs.get(name))]))
   }
   for (let i = 0; i < warmup; i++) await round()
   const samples = []
   for (let i = 0; i < rounds; i++) samples.push(await round())
   return contenders.map(({ name }) => {
+    if (failures.has(name)) return { name, failed: failures.get(name) }
     const over = (pick) => spread(samples.map((sample) => pick(sample.get(name), sample.get(baseline))))
     return {
       name,

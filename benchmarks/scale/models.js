@@ -3,7 +3,7 @@
 import * as build from 'fastify-multi-region/schema'
 import { compileOperation } from '../../dist/query/compile.js'
 import { resolveSchema } from '../../dist/query/model.js'
-import { PlanCache } from '../../dist/query/plan-cache.js'
+import { BoundedCache } from '../../dist/core/bounded-cache.js'
 import { heapMiB } from '../harness/heap.js'
 import { contextWith } from './compile-context.js'
 
@@ -32,7 +32,7 @@ export function models ({ quick }) {
     const before = heapMiB()
     const started = performance.now()
     const resolved = resolveSchema(definition)
-    compileOperation(resolved, 'Model0', 'findMany', { include: { next: true, before: true } }, contextWith(new PlanCache(100)))
+    compileOperation(resolved, 'Model0', 'findMany', { include: { next: true, before: true } }, contextWith(new BoundedCache(100)))
     time.push({ n, value: performance.now() - started })
     heap.push({ n, value: Math.max(0.01, heapMiB() - before) })
     kept.push(resolved)

@@ -2,7 +2,7 @@
 
 import { compileOperation } from '../../dist/query/compile.js'
 import { resolveSchema } from '../../dist/query/model.js'
-import { PlanCache } from '../../dist/query/plan-cache.js'
+import { BoundedCache } from '../../dist/core/bounded-cache.js'
 import { heapMiB } from '../harness/heap.js'
 import * as schema from '../schema/ours.js'
 import { contextWith } from './compile-context.js'
@@ -13,7 +13,7 @@ export function shapes ({ quick }) {
   const heap = []
   const time = []
   for (const n of quick ? [100, 1000, 3000] : [10, 100, 1000, 10_000, 100_000]) {
-    const cache = new PlanCache(1000)
+    const cache = new BoundedCache(1000)
     const before = heapMiB()
     const started = process.cpuUsage()
     for (let i = 0; i < n; i++) {

@@ -58,6 +58,7 @@ export async function run ({ seed, quick, only }) {
           rounds,
           slices,
           seed,
+          mayFail: (contender) => contender !== BASELINE && contender !== OURS,
           contenders: opened.map((client) => ({ name: client.name, slice: () => drive((caller, i) => workloads[name].run(client, caller, i), { callers, ms }) })),
         })
         results.push({ operation: name, callers, rows })
@@ -92,16 +93,17 @@ function print (callers, results) {
   const names = results[0].rows.map((row) => row.name)
   table(['operation', ...names, `${BASELINE}/s`], results.map(({ operation, rows }) => [
     operation,
-    ...rows.map((row) => `${cut(row.rateRatio.median)} (${cut(row.rateRatio.min)}–${cut(row.rateRatio.max)}) ${cutUp(row.p99Ratio.median)} ${cutUp(row.cpuRatio.median)}`),
+    ...rows.map((row) => row.failed !== undefined ? 'failed' : `${cut(row.rateRatio.median)} (${cut(row.rateRatio.min)}–${cut(row.rateRatio.max)}) ${cutUp(row.p99Ratio.median)} ${cutUp(row.cpuRatio.median)}`),
     Math.round(rows.find((row) => row.name === BASELINE).rate.median),
   ]))
+  for (const { operation, rows } of results) for (const { name, failed } of rows) if (failed !== undefined) console.log(`${name} failed at ${operation}: ${failed}`)
 }
 
 function targets (results) {
   const list = []
   for (const { operation, callers, rows } of results) {
     const own = rows.find((row) => row.name === OURS)
-    const peers = rows.filter((row) => row.name !== OURS && row.name !== BASELINE)
+    const peers = rows.filter((row) => row.name !== OURS && row.name !== BASELINE && row.failed === undefined)
     const best = peers.reduce((a, b) => b.rateRatio.median > a.rateRatio.median ? b : a)
     if (callers === 1 && operation in AT_ONE_CALLER) list.push({ what: `${operation}, 1 caller, ratio to ${BASELINE}`, value: own.rateRatio.median, bound: AT_ONE_CALLER[operation], better: 'more' })
     if (callers === 20) {

@@ -10,7 +10,7 @@ import multiRegion, { createClient } from 'fastify-multi-region'
 import postgres from 'postgres'
 import { compileOperation } from '../../dist/query/compile.js'
 import { resolveSchema } from '../../dist/query/model.js'
-import { PlanCache } from '../../dist/query/plan-cache.js'
+import { BoundedCache } from '../../dist/core/bounded-cache.js'
 import { startDatabase } from '../harness/database.js'
 import { cut, cutUp, printTargets, table } from '../harness/report.js'
 import { compare, drive, spread } from '../harness/rounds.js'
@@ -78,7 +78,7 @@ export async function run ({ seed, quick }) {
 
 function compileSteps (quick) {
   const resolved = resolveSchema(schema)
-  const context = { now: () => new Date(), uuid: () => '', cuid: () => '', limits: { maxDepth: 10, maxParameters: 32_767 }, planCache: new PlanCache(1000) }
+  const context = { now: () => new Date(), uuid: () => '', cuid: () => '', limits: { maxDepth: 10, maxParameters: 32_767 }, planCache: new BoundedCache(1000) }
   const once = (n) => {
     const started = performance.now()
     for (let i = 0; i < n; i++) compileOperation(resolved, 'User', 'findUnique', { where: { id: i } }, context)

@@ -3,6 +3,7 @@
 // request's client costs two small objects and is made when the request first touches it.
 
 import { randomInt, randomUUID } from 'node:crypto'
+import { BoundedCache } from '../core/bounded-cache.ts'
 import { QueryInvalidError } from '../core/errors.ts'
 import type { Position } from '../core/freshness.ts'
 import { RequestState } from '../core/request-state.ts'
@@ -10,7 +11,7 @@ import type { Client } from '../query/args/client.ts'
 import type { CompileContext } from '../query/compile.ts'
 import { cuidMaker } from '../query/default.ts'
 import { resolveSchema, type ResolvedSchema } from '../query/model.ts'
-import { PlanCache } from '../query/plan-cache.ts'
+import type { Plan } from '../query/plan.ts'
 import type { CallbackOptions } from './callback-transaction.ts'
 import { Floor } from './floor.ts'
 import { arrayJob, type ArrayMember } from './job.ts'
@@ -53,7 +54,7 @@ export interface ClientFactory {
   readonly processClient: DatabaseClient
   /** `request.db`; also for sockets and jobs, with a scope of their own. */
   forRequest (scope: Scope): DatabaseClient
-  readonly planCache: PlanCache
+  readonly planCache: BoundedCache<Plan>
   /** Every later operation is refused; the servers are closed by whoever opened them. */
   close (): void
 }
@@ -68,7 +69,7 @@ export type ServersSource = Servers | (() => Promise<Servers>)
 /** @throws FST_MR_SCHEMA_INVALID */
 export function makeClient (source: ServersSource, settings: ClientSettings): ClientFactory {
   const schema = settings.schema === undefined ? undefined : resolveSchema(settings.schema)
-  const planCache = new PlanCache(settings.planCacheSize)
+  const planCache = new BoundedCache<Plan>(settings.planCacheSize)
   const context: CompileContext = {
     now: () => new Date(),
     uuid: randomUUID,

@@ -1,6 +1,7 @@
 // The entry of the query layer: a method and its arguments → an operation that can be run.
 // A repeated shape costs one walk over the arguments and one look-up; see shape.ts.
 
+import type { BoundedCache } from '../core/bounded-cache.ts'
 import { QueryInvalidError } from '../core/errors.ts'
 import { compileAggregate, compileGroupBy } from './aggregate.ts'
 import { typeName } from './encode.ts'
@@ -10,7 +11,6 @@ import { ShapeWalk, type Argument, type ArgumentTree, type QueryLimits } from '.
 import { compileWrite } from './write.ts'
 import type { ResolvedModel, ResolvedSchema } from './model.ts'
 import type { Plan, ValueSources } from './plan.ts'
-import type { PlanCache } from './plan-cache.ts'
 import type { CompiledOperation, QueryResult } from './statement.ts'
 
 export const readMethods = ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow', 'findMany', 'count', 'aggregate', 'groupBy'] as const
@@ -21,7 +21,7 @@ export type Method = ReadMethod | WriteMethod
 
 export interface CompileContext extends ValueSources {
   readonly limits: QueryLimits
-  readonly planCache: PlanCache
+  readonly planCache: BoundedCache<Plan>
 }
 
 /** What a compiler of one method is given. It sees the arguments as a tree of leaves, never the values themselves. */

@@ -8,7 +8,7 @@ import { rawErrorMapper } from '../../lib/query/database-error.ts'
 import { rawDecoder } from '../../lib/query/decode.ts'
 import { cuidMaker } from '../../lib/query/default.ts'
 import { resolveSchema } from '../../lib/query/model.ts'
-import { PlanCache } from '../../lib/query/plan-cache.ts'
+import { BoundedCache } from '../../lib/core/bounded-cache.ts'
 import { encodeRawParameters, Sql } from '../../lib/query/sql.ts'
 import { untag, type CorpusOperation } from './corpus-case.ts'
 import type { CompiledOperation, QueryResult, Statement, Work } from '../../lib/query/statement.ts'
@@ -19,7 +19,7 @@ export function corpusContext (): CompileContext {
     uuid: randomUUID,
     cuid: cuidMaker({ now: Date.now, random: (below) => randomInt(below) }),
     limits: { maxDepth: 10, maxParameters: 32_000 },
-    planCache: new PlanCache(1000),
+    planCache: new BoundedCache(1000),
   }
 }
 

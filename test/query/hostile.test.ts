@@ -9,7 +9,8 @@ import { compileOperation, readMethods, writeMethods, type Method } from '../../
 import { FieldReference } from '../../lib/query/field-reference.ts'
 import { AnyNull, DbNull, JsonNull } from '../../lib/query/json-null.ts'
 import { resolveSchema } from '../../lib/query/model.ts'
-import { PlanCache } from '../../lib/query/plan-cache.ts'
+import { BoundedCache } from '../../lib/core/bounded-cache.ts'
+import type { Plan } from '../../lib/query/plan.ts'
 import { corpusContext } from './corpus-runner.ts'
 import * as corpus from './corpus/schema.ts'
 import type { CompiledOperation, Statement } from '../../lib/query/statement.ts'
@@ -143,14 +144,14 @@ await t.test('a whole number beyond 64 bits has a code of its own', async (t) =>
 })
 
 await t.test('shapes without end neither grow the cache nor its keys', async (t) => {
-  const context = { ...corpusContext(), planCache: new PlanCache(100) }
+  const context = { ...corpusContext(), planCache: new BoundedCache<Plan>(100) }
   for (let i = 0; i < 2000; i++) {
     const where = { AND: Array.from({ length: 11 }, (_, bit) => ((i >> bit) & 1) === 1 ? { id: 1 } : { karma: 1 }) }
     compile('User', 'count', { where }, context)
   }
   t.ok(context.planCache.entries <= 100, `${context.planCache.entries} entries`)
   t.ok(context.planCache.evictions >= 1800)
-  const small = { ...corpusContext(), planCache: new PlanCache(100) }
+  const small = { ...corpusContext(), planCache: new BoundedCache<Plan>(100) }
   const many = { where: { OR: Array.from({ length: 5000 }, (_, id) => ({ id, name: { contains: 'x' } })) } }
   t.equal(statementsOf(compile('User', 'findMany', many, small))[0]?.params.length, 10_000)
   t.equal(small.planCache.entries, 0, 'a key beyond its bound is not kept')
