@@ -10,8 +10,12 @@ import { code, prose, table } from './markdown.ts'
 import { root } from './sources.ts'
 
 const PAGES = ['README.md', 'docs/explanation/performance.md']
-/** In the order of the README's table. */
-const SUITES = ['wide-area', 'overhead', 'client', 'orm', 'round-trips', 'scale', 'footprint'] as const
+/** What the README shows of each suite, in its order. */
+const SHOWN: Readonly<Record<string, RegExp>> = {
+  'wide-area': /./,
+  overhead: /^(?:none|row|write), (?:1 caller|20 callers), ours: ratio to bare$/,
+  client: /^(?:findUnique|include|create), (?:1 caller|20 callers), ratio to postgres\.js$|^findUnique, 20 callers, against the best peer/,
+}
 
 interface Target { readonly what: string, readonly value: number, readonly bound: number, readonly better: 'more' | 'less', readonly met: boolean }
 interface Results {
@@ -46,7 +50,7 @@ function suiteTable (suite: string): string {
 }
 
 function costs (): string {
-  const kept = SUITES.map((suite) => [suite, resultsOf(suite)] as const).flatMap(([suite, results]) => results === undefined ? [] : results.targets.slice(0, 3).map((target) => [prose(target.what), number(target), code(`npm run bench -- ${suite}`)]))
+  const kept = Object.entries(SHOWN).flatMap(([suite, shown]) => (resultsOf(suite)?.targets ?? []).filter(({ what }) => shown.test(what)).map((target) => [prose(target.what), number(target), code(`npm run bench -- ${suite}`)]))
   return kept.length === 0 ? 'No result is kept; measure with `npm run bench`.' : table(['Measured', 'Value', 'By'], kept)
 }
 
