@@ -105,7 +105,7 @@ export function decideRoute (facts: RouteFacts): RouteDecision {
 function routeWrite (facts: RouteFacts): RouteDecision {
   if (facts.local.writable && facts.local.breaker === 'closed') return decisions.localIsPrimary
   if (facts.splitBrain) return decisions.splitBrain
-  if (facts.binding === 'auto' && facts.replay === 'unasked' && facts.place === 'open') return facts.unit === 'transaction' ? decisions.replayTransaction : decisions.replayWrite
+  if (facts.binding === 'auto' && mayAskReplay(facts)) return facts.unit === 'transaction' ? decisions.replayTransaction : decisions.replayWrite
   if (facts.primary.fenced !== undefined) return decisions.primaryFenced
   if (facts.primary.breaker !== 'closed') return decisions.primaryDown
   // A primary that was last seen as a standby is tried all the same: it may have been promoted since, and it refuses by itself.
@@ -114,16 +114,19 @@ function routeWrite (facts: RouteFacts): RouteDecision {
   return facts.place === 'open' ? decisions.replayBlocked : decisions.wroteAlready
 }
 
+/** Nothing has been asked of the proxy yet, and nothing written. */
+const mayAskReplay = ({ replay, place }: RouteFacts): boolean => replay === 'unasked' && place === 'open'
+
 function routeRead (facts: RouteFacts): RouteDecision {
   const { local, freshness } = facts
   if (facts.binding === 'primary' || freshness.type === 'primary') {
     if (local.writable && local.breaker === 'closed') return decisions.localIsPrimary
     // As a write: a replay may reach a primary that cannot be reached from here.
-    if (facts.binding === 'auto' && facts.primary.breaker !== 'closed' && facts.whenPrimaryIsDown === 'fail' && !facts.splitBrain && facts.replay === 'unasked' && facts.place === 'open') return decisions.replayBehindFloor
+    if (facts.binding === 'auto' && facts.primary.breaker !== 'closed' && facts.whenPrimaryIsDown === 'fail' && !facts.splitBrain && mayAskReplay(facts)) return decisions.replayBehindFloor
     return toPrimary(facts, facts.binding === 'primary' ? decisions.boundToPrimary : decisions.freshRead)
   }
   if (local.breaker !== 'closed') {
-    if (facts.replay === 'unasked' && facts.place === 'open') return decisions.replayReplicaDown
+    if (mayAskReplay(facts)) return decisions.replayReplicaDown
     // With both servers down the local one is not tried either: its breaker closes by the monitor's look.
     return facts.primary.breaker !== 'closed' ? decisions.databaseDown : toPrimary(facts, decisions.replicaDown)
   }
@@ -138,7 +141,7 @@ function routeFloor (facts: RouteFacts, position: Position): RouteDecision {
   if (hasReached(facts.local, position)) return decisions.floorReached
   if (facts.look === 'untried' && mayReach(facts.local, position)) return { type: 'look', reason: 'floor-unproven', position }
   if (facts.wait === 'allowed' && mayReach(facts.local, position)) return { type: 'wait', reason: 'behind-floor', position }
-  if (facts.replay === 'unasked' && facts.place === 'open') return decisions.replayBehindFloor
+  if (mayAskReplay(facts)) return decisions.replayBehindFloor
   return toPrimary(facts, decisions.behindFloor)
 }
 

@@ -2,6 +2,7 @@
 
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { ReplayReason } from '../core/replay-decision.ts'
+import { takeStack } from '../core/take-stack.ts'
 import { HiddenWrites } from '../postgres/hidden-writes.ts'
 import { UnrunOperations } from '../postgres/unrun-operations.ts'
 
@@ -59,9 +60,7 @@ export class Hints {
     const times = did === 'wrote' ? -Infinity : (this.#needless.get(key) ?? 0) + 1
     this.#needless.set(key, times)
     if (times !== NEEDLESS_REPLAYS) return
-    this.#once(`needless ${key}`, () => {
-      request.log.warn({ route, method: request.method, intent: 'auto' }, `${times} requests to ${key} were sent to the primary's region for their method, and only read there. If it never writes, give the route config: { multiRegion: { intent: 'read' } }; if it sometimes does, 'auto': then it starts where the user is.`)
-    })
+    request.log.warn({ route, method: request.method, intent: 'auto' }, `${times} requests to ${key} were sent to the primary's region for their method, and only read there. If it never writes, give the route config: { multiRegion: { intent: 'read' } }; if it sometimes does, 'auto': then it starts where the user is.`)
   }
 
   readIntentWrites (request: FastifyRequest, route: string): void {
@@ -84,11 +83,7 @@ export class Hints {
   processClientRead (name: string): boolean {
     if (this.#looks >= MAX_LOOKS) return false
     this.#looks++
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 20
-    const stack = new Error('where').stack ?? ''
-    Error.stackTraceLimit = stackTraceLimit
-    if (!HANDLER_FRAME.test(stack)) return false
+    if (!HANDLER_FRAME.test(takeStack(20))) return false
     this.#once(`process ${name}`, () => {
       this.#log.warn({ database: name }, `fastify.${name} is used in a handler: its writes cross to the primary one by one, and the user may not see them afterwards. Use request.${name}.`)
     })

@@ -41,7 +41,7 @@ const AUTO_WAIT_MS = 10
 const STALL_MS = 100
 /** Of `seen`: nothing is known to be as far as what was read. */
 const NOWHERE = '0'
-/** Opened tokens that are remembered; the greatest part of a busy server's requests bring one of few. */
+/** Opened tokens that are remembered. */
 const MAX_KNOWN = 2_000
 /** The primary's sampled position may be this old, and a token this much younger than it, without anything being odd. */
 const SAMPLE_AGE_MS = 10_000
@@ -92,7 +92,7 @@ export class TokenConsistency implements SessionConsistency {
 
   /** Reading from another run of a server than the session's last read could go back in time. */
   #hasReadElsewhere ({ arrived, mark }: RequestToken): boolean {
-    return arrived?.seen !== undefined && arrived.seen !== mark && this.#registration.servers.facts.local.role !== 'primary'
+    return arrived?.seen !== undefined && arrived.seen !== mark
   }
 
   /** Whatever the session has seen, anywhere, lies below where the primary is now. */

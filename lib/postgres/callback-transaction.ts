@@ -4,13 +4,13 @@
 import { PrimaryMovedError } from '../core/errors.ts'
 import type { DriverFailure } from '../core/driver-failure.ts'
 import type { Access, FailureDecision } from '../core/route-decision.ts'
-import { classify, type Verdict } from '../core/verdict.ts'
+import { classify } from '../core/verdict.ts'
 import type { Connection } from './driver.ts'
 import { conflictError, raisedError } from './failure.ts'
 import type { Executor } from './operation.ts'
 import { pipeline } from './pipeline.ts'
 import { isOneServer, lookKind, lookStatements, type LookKind } from './position-look.ts'
-import { isDown, lookAt, newProgress, type Progress, type Routing } from './routing.ts'
+import { lookAt, newProgress, type Progress, type Routing } from './routing.ts'
 import type { Target } from './target.ts'
 import { TransactionExecutor } from './transaction-executor.ts'
 import { closedError, OpenTransaction, positionOf, type BeginOptions } from './transaction.ts'
@@ -61,25 +61,7 @@ export class CallbackTransaction {
     const progress = newProgress()
     const opening = { access, unit: 'statement' as const, text: '', mapError: (failure: Error) => failure }
     for (;;) {
-      if (progress.raised !== undefined) await this.#routing.tryBeforeRaising(progress.raised, progress)
-      const refusal = this.#routing.refusal()
-      if (refusal !== undefined) throw refusal
-      const decision = this.#routing.decide(access, 'transaction', progress)
-      switch (decision.type) {
-        case 'refuse':
-          if (!isDown(decision.reason) || progress.trial === 'over') throw this.#routing.refused(decision, progress)
-          await this.#routing.tryServers(decision.reason, progress)
-          continue
-        case 'replay': this.#routing.replayOrGoOn(decision.reason, progress); continue
-        case 'wait': await this.#routing.wait(decision.position, progress); continue
-        case 'look':
-        case 'local':
-        case 'primary': break
-        default: {
-          const never: never = decision
-          throw never
-        }
-      }
+      const decision = await this.#routing.place(access, 'transaction', progress)
       const target = decision.type === 'primary' ? this.#routing.shared.servers.primary : this.#routing.shared.servers.local
       const epoch = target.epoch
       const connection = await this.#routing.tryAcquire(target, options.maxWaitMs, (failure) => { this.#routing.afterFailure(failure, { job: opening, target, verdict: 'not-run', progress }) })
@@ -126,18 +108,14 @@ export class CallbackTransaction {
       if (outcome === 'ran') state.writeRan(target.name)
       else state.writeRefused()
     }
-    const judge = (failure: DriverFailure): { verdict: Verdict, decision: FailureDecision } => {
-      const verdict = classify(failure, target.facts.role)
-      return { verdict, decision: this.#routing.decideAfterFailure(failure, { job: unit, target, verdict, progress, readOnly: options.readOnly === true }) }
-    }
+    const decide = (failure: DriverFailure): FailureDecision => this.#routing.decideAfterFailure(failure, { job: unit, target, verdict: classify(failure, target.facts.role), progress, readOnly: options.readOnly === true })
     /** Sees each failure before the application can swallow it. */
     const latch = (failure: DriverFailure): Error | undefined => {
       target.report(failure)
       if (captured !== undefined) return captured
-      const { verdict } = judge(failure)
       // On a standby nothing of this transaction can have taken effect.
-      if (verdict === 'standby-refusal' && !(options.readOnly === true && failure.code === '25006')) settleState('refused')
-      const { decision } = judge(failure)
+      if (classify(failure, target.facts.role) === 'standby-refusal' && !(options.readOnly === true && failure.code === '25006')) settleState('refused')
+      const decision = decide(failure)
       if (decision.type !== 'replay') return undefined
       try {
         this.#routing.replayOrGoOn(decision.reason, progress)
@@ -147,7 +125,7 @@ export class CallbackTransaction {
       return captured
     }
     const word = (failure: DriverFailure, mapError: (failure: Error) => Error): Error => {
-      const { decision } = judge(failure)
+      const decision = decide(failure)
       return decision.type === 'raise'
         ? raisedError(decision.error, failure, { mapError, timeoutMs: this.#routing.scope.statementTimeoutMs ?? this.#routing.shared.statementTimeoutMs })
         : conflictError(failure)

@@ -9,7 +9,7 @@
 import { PrimaryMovedError } from '../core/errors.ts'
 import { DriverFailure } from '../core/driver-failure.ts'
 import type { Position } from '../core/freshness.ts'
-import type { Access, RouteDecision } from '../core/route-decision.ts'
+import type { Access } from '../core/route-decision.ts'
 import type { Role, TargetFacts } from '../core/server-facts.ts'
 import { classify, type Verdict } from '../core/verdict.ts'
 import type { CompiledOperation, QueryResult, Work } from '../query/statement.ts'
@@ -19,7 +19,7 @@ import { operationJob, type Job, type JobRun, type Performed } from './job.ts'
 import { compileOf, type Executor, type Operation } from './operation.ts'
 import type { Settled } from './pipeline.ts'
 import { isOneServer, lookKind, lookStatements, readPositionLook } from './position-look.ts'
-import { isDown, lookAt, newProgress, Routing, type Progress, type RoutingShared } from './routing.ts'
+import { lookAt, newProgress, Routing, type Place, type Progress, type RoutingShared } from './routing.ts'
 import type { Scope } from './scope.ts'
 import type { Target } from './target.ts'
 import { positionOf, positionStatement } from './transaction.ts'
@@ -189,34 +189,13 @@ export class Router implements Executor {
       this.#routing.afterFailure(failure, { job, target, verdict, progress })
     }
     for (;;) {
-      if (progress.raised !== undefined) await this.#routing.tryBeforeRaising(progress.raised, progress)
-      if (progress.facts === 'doubtful') await this.#routing.lookAtBoth(progress)
-      const refusal = this.#routing.refusal()
-      if (refusal !== undefined) throw refusal
-      const decision = this.#routing.decide(job.access, job.unit === 'array' ? 'transaction' : 'statement', progress)
-      switch (decision.type) {
-        case 'refuse':
-          if (!isDown(decision.reason) || progress.trial === 'over') throw this.#routing.refused(decision, progress)
-          await this.#routing.tryServers(decision.reason, progress)
-          break
-        case 'replay': this.#routing.replayOrGoOn(decision.reason, progress); break
-        case 'wait': await this.#routing.wait(decision.position, progress); break
-        case 'look':
-        case 'local':
-        case 'primary': {
-          const outcome = await this.#attempt(job, decision, progress)
-          if (outcome.done) return outcome.value
-          break
-        }
-        default: {
-          const never: never = decision
-          throw never
-        }
-      }
+      const place = await this.#routing.place(job.access, job.unit === 'array' ? 'transaction' : 'statement', progress)
+      const outcome = await this.#attempt(job, place, progress)
+      if (outcome.done) return outcome.value
     }
   }
 
-  async #attempt<T> (job: Job<T>, decision: Extract<RouteDecision, { type: 'local' | 'look' | 'primary' }>, progress: Progress): Promise<{ done: true, value: T } | { done: false }> {
+  async #attempt<T> (job: Job<T>, decision: Place, progress: Progress): Promise<{ done: true, value: T } | { done: false }> {
     const { state, floor } = this.#routing.scope
     const target = decision.type === 'primary' ? this.#routing.shared.servers.primary : this.#routing.shared.servers.local
     if (decision.type === 'look' && !job.pinnable && !isOneServer(target.facts)) {

@@ -62,6 +62,9 @@ export interface Progress {
   refusedAsWrite: boolean
 }
 
+/** A server on which the operation may run, perhaps behind a look. */
+export type Place = Extract<RouteDecision, { type: 'local' | 'look' | 'primary' }>
+
 export const newProgress = (): Progress => ({ reads: 0, conflicts: 0, look: 'untried', stranger: false, waited: false, replay: 'unknown', withoutLocal: false, withoutPrimary: false, fellBack: 'no', lastFailure: undefined, trial: 'untried', raised: undefined, facts: 'good', refusedAsWrite: false })
 
 export class Routing {
@@ -100,6 +103,62 @@ export class Routing {
     })
     if (decision.type === 'primary' && decision.reason === 'behind-floor' && freshness.type === 'at-least' && isOtherHistory(primary, freshness.position)) floor.forgetPosition()
     return decision
+  }
+
+  /** Looks, waits and asks for a replay as core decides, until a server is named. @throws what the operation's caller sees */
+  async place (access: Access, unit: 'statement' | 'transaction', progress: Progress): Promise<Place> {
+    for (;;) {
+      if (progress.raised !== undefined) await this.#tryBeforeRaising(progress.raised, progress)
+      if (progress.facts === 'doubtful') await this.#lookAtBoth(progress)
+      const refusal = this.refusal()
+      if (refusal !== undefined) throw refusal
+      const decision = this.decide(access, unit, progress)
+      switch (decision.type) {
+        case 'refuse': await this.#refuseOrTry(decision.reason, progress); break
+        case 'replay': this.replayOrGoOn(decision.reason, progress); break
+        case 'wait': await this.#wait(decision.position, progress); break
+        case 'look':
+        case 'local':
+        case 'primary': return decision
+        default: {
+          const never: never = decision
+          throw never
+        }
+      }
+    }
+  }
+
+  /** Returns when a server that is down has been looked at, which happens once; throws otherwise. */
+  async #refuseOrTry (reason: RefuseReason, progress: Progress): Promise<void> {
+    if (reason === 'replaying') throw this.scope.state.signal ?? new ClientClosedError()
+    const { local, primary } = this.shared.servers
+    const isDown = reason === 'primary-down' || reason === 'database-down'
+    if (!isDown) lookAt(primary)
+    if (!isDown || progress.trial === 'over') throw refusedError(reason, progress.lastFailure)
+    // Another region may have seen the server come back, and sent this request here: no refusal by what was known before it came.
+    progress.trial = 'over'
+    await Promise.all(reason === 'database-down' ? [local.trial(), primary.trial()] : [primary.trial()])
+  }
+
+  /** A session and the monitor disagree about a role: promoted, or demoted and not noticed yet. One look tells; it is bounded by itself. */
+  async #lookAtBoth (progress: Progress): Promise<void> {
+    progress.facts = 'good'
+    await Promise.all([this.shared.servers.local.probe(), this.shared.servers.primary.probe()])
+  }
+
+  /** Others have opened the breaker, or this has: it has waited for a connection in vain. */
+  async #tryBeforeRaising ({ error, target }: NonNullable<Progress['raised']>, progress: Progress): Promise<void> {
+    progress.trial = 'over'
+    progress.raised = undefined
+    await target.trial()
+    if (target.facts.breaker !== 'closed') throw error
+  }
+
+  /** Holds no connection and no transaction meanwhile. */
+  async #wait (position: Position, progress: Progress): Promise<void> {
+    progress.waited = true
+    const outcome = await this.shared.servers.waiter.wait(position, { timeoutMs: this.scope.waitMs })
+    if (outcome === 'reached') progress.look = 'untried'
   }
 
   /** Returns when the operation should be tried again; throws what its caller sees. */
@@ -176,45 +235,11 @@ export class Routing {
     progress.replay = 'blocked'
   }
 
-  refused (decision: Extract<RouteDecision, { type: 'refuse' }>, progress: Progress): Error {
-    if (decision.reason === 'replaying') return this.scope.state.signal ?? new ClientClosedError()
-    if (!isDown(decision.reason)) lookAt(this.shared.servers.primary)
-    return refusedError(decision.reason, progress.lastFailure)
-  }
-
   /** A session says that the local server is no standby, against the facts: look, and do without it if that does not help. */
   contradicted (progress: Progress): void {
     if (progress.conflicts >= this.shared.retries.conflicts) progress.withoutLocal = true
     progress.conflicts++
     progress.facts = 'doubtful'
-  }
-
-  /** A session and the monitor disagree about a role: promoted, or demoted and not noticed yet. One look tells; it is bounded by itself. */
-  async lookAtBoth (progress: Progress): Promise<void> {
-    progress.facts = 'good'
-    await Promise.all([this.shared.servers.local.probe(), this.shared.servers.primary.probe()])
-  }
-
-  /** Another region may have seen the server come back, and sent this request here: no refusal by what was known before it came. */
-  async tryServers (reason: RefuseReason, progress: Progress): Promise<void> {
-    const { local, primary } = this.shared.servers
-    progress.trial = 'over'
-    await Promise.all(reason === 'database-down' ? [local.trial(), primary.trial()] : [primary.trial()])
-  }
-
-  /** Others have opened the breaker, or this has: it has waited for a connection in vain. */
-  async tryBeforeRaising ({ error, target }: NonNullable<Progress['raised']>, progress: Progress): Promise<void> {
-    progress.trial = 'over'
-    progress.raised = undefined
-    await target.trial()
-    if (target.facts.breaker !== 'closed') throw error
-  }
-
-  /** Holds no connection and no transaction meanwhile. */
-  async wait (position: Position, progress: Progress): Promise<void> {
-    progress.waited = true
-    const outcome = await this.shared.servers.waiter.wait(position, { timeoutMs: this.scope.waitMs })
-    if (outcome === 'reached') progress.look = 'untried'
   }
 
   /** A fresh read on a server that says by itself that it is a standby would be a stale one. */
@@ -264,10 +289,6 @@ export class Routing {
 /** Brings the monitor's next look forward; what it finds is in the facts, and it never rejects. */
 export function lookAt (target: Target): void {
   target.probe().catch(() => {})
-}
-
-export function isDown (reason: RefuseReason): boolean {
-  return reason === 'primary-down' || reason === 'database-down'
 }
 
 /** The server has failed this operation: for its next attempt it is as good as down. */

@@ -5,6 +5,7 @@
 // chained on (`findUnique(…).posts()`) or that a transaction took is not dropped.
 
 import { fileURLToPath } from 'node:url'
+import { takeStack } from '../core/take-stack.ts'
 
 /** Words alone: an error that has not been asked for its stack holds what was on it, the operation too. */
 interface Origin {
@@ -27,11 +28,7 @@ export class UnrunOperations {
   }
 
   watch (operation: object, method: string): void {
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = FRAMES
-    const where = placeOf(new Error('made').stack ?? '')
-    Error.stackTraceLimit = stackTraceLimit
-    this.#registry.register(operation, { method, where }, operation)
+    this.#registry.register(operation, { method, where: placeOf(takeStack(FRAMES)) }, operation)
   }
 
   used (operation: object): void {
