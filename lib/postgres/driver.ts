@@ -197,6 +197,10 @@ export class Session implements Connection {
   owner: Owner | undefined
   /** The owner's: who has it. */
   lease: 'none' | 'native' | 'borrowed' = 'none'
+  /** The owner's: how many have it. */
+  holders = 0
+  /** The owner's: its statements belong to several who know nothing of each other. */
+  shared = false
   /** The owner's: the sweep at which it became idle. */
   idleSince = 0
   /** The clock's tick from which on the owner should call `expire`. */
@@ -443,7 +447,7 @@ export class Session implements Connection {
 
   /** @internal `job` came to nothing. */
   failed (job: Job, error: DriverError): void {
-    const alone = this.#running.length === 1
+    const alone = this.shared || this.#running.length === 1
     this.#finished(job)
     if (job.prepares) this.#statements.delete(job.strings[0])
     if (alone && job.options === PREPARED && !this.#dead && isStalePlan(error) && !this.inTransaction) {

@@ -85,7 +85,8 @@ export class Router implements Executor {
     const writes = compiled.access === 'write'
     // As `run` does: the answer awaits a write that still waits for its connection, until its commit is known.
     if (writes) this.#routing.scope.state.operationBegins()
-    const acquired = this.#routing.acquire(target, undefined)
+    // A deadline of its own belongs to the whole session.
+    const acquired = this.#routing.acquire(target, undefined, work.brief === true && this.#routing.scope.statementTimeoutMs === undefined)
     if (acquired instanceof Promise) {
       return acquired.then(
         (connection) => writes ? this.#writeOn(connection, target, compiled, work, reason) : this.#readOn(connection, target, compiled, work, reason),

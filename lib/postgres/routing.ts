@@ -258,10 +258,11 @@ export class Routing {
     return false
   }
 
-  acquire (target: Target, timeoutMs: number | undefined): Connection | Promise<Connection> {
+  acquire (target: Target, timeoutMs: number | undefined, brief = false): Connection | Promise<Connection> {
     const { priority, farPriority = priority } = this.scope
     const own = target.name === 'primary' && !this.shared.servers.facts.shared ? farPriority : priority
-    return own === 'native' && timeoutMs === undefined ? target.acquire() : target.acquire({ priority: own, timeoutMs })
+    if (own === 'native' && timeoutMs === undefined) return brief ? target.acquire(BRIEF) : target.acquire()
+    return target.acquire({ priority: own, timeoutMs, brief })
   }
 
   async tryAcquire (target: Target, timeoutMs: number | undefined, onFailure: (failure: DriverFailure) => void): Promise<Connection | undefined> {
@@ -285,6 +286,8 @@ export class Routing {
     this.scope.onRouted?.({ target, access, reason, durationMs: this.shared.nowMs() - startedAtMs, failed })
   }
 }
+
+const BRIEF = Object.freeze({ brief: true })
 
 /** Brings the monitor's next look forward; what it finds is in the facts, and it never rejects. */
 export function lookAt (target: Target): void {

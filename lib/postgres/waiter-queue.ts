@@ -4,6 +4,8 @@ export type Priority = 'native' | 'borrowed'
 
 export interface Waiter<T> {
   readonly priority: Priority
+  /** May share a connection with others that are. */
+  readonly brief: boolean
   readonly resolve: (value: T) => void
   readonly reject: (error: unknown) => void
   /** When the wait began. */
@@ -43,6 +45,12 @@ class Line<T> {
     return undefined
   }
 
+  /** The one whom `shift` would give. */
+  peek (): Waiter<T> | undefined {
+    while (this.#waiters[this.#head]?.settled === true) this.#head++
+    return this.#waiters[this.#head]
+  }
+
   unsettled (): Waiter<T>[] {
     return this.#waiters.slice(this.#head).filter((waiter) => !waiter.settled)
   }
@@ -75,6 +83,14 @@ export class WaiterQueue<T> {
   /** The next in turn; `borrowed` ones only where they may be served now. */
   shift (borrowed: 'served' | 'passed-over'): Waiter<T> | undefined {
     const waiter = this.#native.shift() ?? (borrowed === 'served' ? this.#borrowed.shift() : undefined)
+    return waiter === undefined ? undefined : this.#settle(waiter)
+  }
+
+  /** The next in turn of this priority, if it is brief. */
+  shiftBrief (priority: Priority): Waiter<T> | undefined {
+    const line = this.#line(priority)
+    if (line.peek()?.brief !== true) return undefined
+    const waiter = line.shift()
     return waiter === undefined ? undefined : this.#settle(waiter)
   }
 

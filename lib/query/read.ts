@@ -24,11 +24,11 @@ export function checkArguments (model: ResolvedModel, args: ArgumentTree, allowe
 }
 
 /** A read in one statement. */
-export function readPlan<T> (model: ResolvedModel, template: StatementTemplate, decode: (result: QueryResult) => T): Plan<T> {
+export function readPlan<T> (model: ResolvedModel, template: StatementTemplate, decode: (result: QueryResult) => T, brief = false): Plan<T> {
   return {
     access: 'read',
     cacheable: true,
-    open: (values) => ({ type: 'statement', statement: template.bind(values), decode }),
+    open: (values) => ({ type: 'statement', statement: template.bind(values), brief, decode }),
     mapError: errorMapper(model),
   }
 }
@@ -54,7 +54,7 @@ export function compileRead (compilation: Compilation, method: FindMethod): Plan
   if (isUnique) {
     const where = asTree(args.get('where'), ['where'])
     const template = builder.template(sql`select ${columns} from ${model.table} as ${alias} where ${uniqueWhereSql(builder, model, alias, where, ['where'])}`)
-    return readPlan(model, template, firstRow(model, decode, method === 'findUniqueOrThrow'))
+    return readPlan(model, template, firstRow(model, decode, method === 'findUniqueOrThrow'), where.size === 1 && !selection.hasRelations)
   }
   if (method === 'findMany') {
     const rows = rowsSql(builder, tableSource(model, 'many'), alias, args, [])

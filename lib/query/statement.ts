@@ -34,9 +34,11 @@ export interface QueryResult {
  * A `statement` whose `decode` may throw although it changed nothing (an update that found no row) has `checked`:
  * the same statement in a form that fails on the server instead, for a batch in which others must be undone then.
  * Its rows and its `decode` are those of `statement`; it is about a tenth slower.
+ * `brief`: it reads one row of one table by a unique key, so the way to the server and back takes longer than the
+ * server: it may travel with others of its kind on one connection.
  */
 export type Work<T> =
-  | { readonly type: 'statement', readonly statement: Statement, readonly checked?: Statement | undefined, readonly decode: (result: QueryResult) => T }
+  | { readonly type: 'statement', readonly statement: Statement, readonly checked?: Statement | undefined, readonly brief?: boolean, readonly decode: (result: QueryResult) => T }
   | { readonly type: 'batch', readonly statements: readonly Statement[], readonly decode: (results: readonly QueryResult[]) => T }
   | { readonly type: 'constant', readonly value: T }
 

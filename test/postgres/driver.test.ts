@@ -271,6 +271,24 @@ await t.test('without prepared statements, for poolers in transaction mode, noth
   pool.release(connection)
 })
 
+await t.test('a plan that no longer fits its table, among others of its kind on a shared connection, runs again', async (t) => {
+  await database.exec('create table shared_shift (id int primary key, v int); insert into shared_shift values (1, 1)')
+  const pool = openPool(t, database.primaryUrl, { max: 1 })
+  const read = statement('select * from shared_shift where id = $1::int', '1')
+  const held = await pool.acquire()
+  for (let use = 0; use < 3; use++) await held.query(read)
+  await database.exec('alter table shared_shift alter column v type text')
+  const waiting = Array.from({ length: 3 }, async () => await pool.acquire({ brief: true }))
+  pool.release(held)
+  const answers = await Promise.all((await Promise.all(waiting)).map(async (connection) => {
+    const { rows } = await connection.query(read)
+    pool.release(connection)
+    return rows
+  }))
+  t.strictSame(answers, [[['1', '1']], [['1', '1']], [['1', '1']]])
+  t.match(pool.stats(), { open: 1, idle: 1, inUse: 0 })
+})
+
 await t.test('a plan that no longer fits its table: alone it runs again, in a transaction it does not, and never behind the rollback', async (t) => {
   await database.exec('create table shifting (id int, v int); insert into shifting values (1, 1)')
   const pool = openPool(t, database.primaryUrl, { max: 1 })

@@ -89,6 +89,72 @@ await t.test('an abort ends the wait, with the caller\'s reason', async (t) => {
   t.equal(await behind, held, 'whoever stood behind moves up')
 })
 
+await t.test('brief statements that wait share a connection; others have theirs alone', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 2 })
+  const held = await take(pool, 2)
+  const got: [string, Connection][] = []
+  const wait = async (name: string, brief: boolean): Promise<void> => {
+    const connection = await pool.acquire({ brief })
+    got.push([name, connection])
+  }
+  const waiting = [wait('brief 1', true), wait('brief 2', true), wait('long', false), wait('brief 3', true)]
+  const [first, second] = held as [Connection, Connection]
+  pool.release(first)
+  await Promise.all(waiting.slice(0, 2))
+  t.strictSame(got, [['brief 1', first], ['brief 2', first]], 'nobody overtakes the long one')
+  t.match(pool.stats(), { inUse: 2, waiting: 2 })
+  const running = Promise.all([first.query(one), first.query(one)])
+  pool.release(first)
+  t.equal(pool.stats().waiting, 2, 'given back when all have done so')
+  await running
+  pool.release(second)
+  await waiting[2]
+  t.strictSame(got[2], ['long', second])
+  t.equal(pool.stats().waiting, 1, 'what is not brief shares with nobody')
+  pool.release(first)
+  await waiting[3]
+  t.strictSame(got[3], ['brief 3', first])
+  pool.release(first)
+  pool.release(second)
+  t.match(pool.stats(), { inUse: 0, idle: 2, waiting: 0 })
+})
+
+await t.test('no more than eight share, none of another priority, and each has its own outcome', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 1 })
+  const held = await pool.acquire()
+  const waiting = Array.from({ length: 10 }, async () => await pool.acquire({ brief: true }))
+  const borrowed = pool.acquire({ brief: true, priority: 'borrowed' })
+  pool.release(held)
+  const sharers = await Promise.all(waiting.slice(0, 8))
+  t.equal(pool.stats().waiting, 3)
+  const answers = await Promise.allSettled(sharers.map(async (connection, index) => await connection.query({ text: 'select 1 / $1::int', params: [String(index % 2)] })))
+  t.strictSame(answers.map(({ status }) => status), Array.from({ length: 8 }, (_, index) => index % 2 === 0 ? 'rejected' : 'fulfilled'), 'a refused statement concerns its own sender alone')
+  for (const connection of sharers) pool.release(connection)
+  const rest = await Promise.all(waiting.slice(8))
+  t.match(pool.stats(), { waiting: 1, borrowed: 0 })
+  for (const connection of rest) pool.release(connection)
+  pool.release(await borrowed)
+  t.match(pool.stats(), { inUse: 0, idle: 1, waiting: 0, borrowed: 0 })
+})
+
+await t.test('a shared connection that dies is replaced once all have given it back', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 1 })
+  const held = await pool.acquire()
+  const waiting = Array.from({ length: 3 }, async () => await pool.acquire({ brief: true }))
+  const behind = pool.acquire()
+  pool.release(held)
+  const sharers = await Promise.all(waiting)
+  const failures = sharers.map((connection) => rejection(connection.query({ text: 'select pg_sleep(60)', params: [] })))
+  sharers[0]?.destroy()
+  for (const failure of await Promise.all(failures)) t.match(failure, { kind: 'lost' })
+  for (const connection of sharers) pool.release(connection)
+  const next = await behind
+  t.not(next, held)
+  await next.query(one)
+  pool.release(next)
+  t.match(pool.stats(), { open: 1, inUse: 0, idle: 1, waiting: 0 })
+})
+
 await t.test('borrowed work gets its share, and stands behind native work', async (t) => {
   const pool = openPool(t, database.primaryUrl, { max: 3, borrowedShare: 1 / 3, queueSize: 6 })
   const borrowed = await pool.acquire({ priority: 'borrowed' })

@@ -48,6 +48,22 @@ await t.test('what decides the SQL is part of the shape', async (t) => {
   t.equal(context.planCache.entries, different.length, 'what is refused is not kept')
 })
 
+await t.test('brief is a read of one row of one table by its key alone', (t) => {
+  const context = corpusContext()
+  const isBrief = (method: Method, args: unknown): boolean | undefined => {
+    const { work } = compileOperation(schema, 'User', method, args, context)
+    return work.type === 'statement' ? work.brief : undefined
+  }
+  t.equal(isBrief('findUnique', { where: { id: 1 } }), true)
+  t.equal(isBrief('findUniqueOrThrow', { where: { email: 'a@x' }, select: { id: true } }), true)
+  t.equal(isBrief('findUnique', { where: { id: 1 }, include: { posts: true } }), false, 'as many rows as there are posts')
+  t.equal(isBrief('findUnique', { where: { id: 1 }, include: { _count: true } }), false)
+  t.equal(isBrief('findUnique', { where: { id: 1, posts: { some: { published: true } } } }), false, 'a condition can take any time')
+  t.equal(isBrief('findFirst', { where: { id: 1 } }), false)
+  t.not(isBrief('update', { where: { id: 1 }, data: { karma: 1 } }), true, 'a write waits for locks')
+  t.end()
+})
+
 await t.test('relation calls are one statement, and a missing record on the way is null', async (t) => {
   const operation = compileFluent(schema, 'Comment', 'findUnique', { where: { id: 3 } }, [{ relation: 'post' }, { relation: 'author', args: { select: { id: true } } }], corpusContext())
   t.same(statementOf(operation).params, ['3'])
