@@ -13,7 +13,8 @@
 // nothing be asked for then.
 //
 // A request that does not touch a database pays for two assignments and some comparisons. So the hooks call
-// back synchronously and make nothing.
+// back synchronously and make nothing. Where nothing is ever replayed and there are no tokens, only the instance's
+// `onSend` is there.
 
 import { Transform, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler, onSendHookHandler, preParsingHookHandler, RouteOptions } from 'fastify'
@@ -94,6 +95,7 @@ export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
       done(null, null)
       return
     }
+    if (context !== null && context.stale !== null) reply.header('multi-region-stale', context.stale)
     const lead = family.main
     if (lead !== null && lead.options.serverTiming && request[kAnswering] === 0) addServerTiming(request, reply, lead)
     request[kAnswering] = stage

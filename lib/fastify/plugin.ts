@@ -121,6 +121,7 @@ function wire (fastify: FastifyInstance, options: ResolvedOptions, { servers, se
 function join (fastify: FastifyInstance, registration: Registration): Family {
   const inherited = fastify[kFamily]
   const isMain = registration.name === MAIN_NAME
+  if (!isMain && registration.answers) fastify.addHook('onRequest', rememberReply)
   if (inherited !== undefined && !isMain) {
     inherited.registrations.push(registration)
     return inherited
@@ -134,11 +135,12 @@ function join (fastify: FastifyInstance, registration: Registration): Family {
   fastify.decorate(kFamily, family)
   fastify.decorate('multiRegion', new MultiRegionApp(family))
   if (inherited === undefined) decorateOnce(fastify)
-  if (!isMain) fastify.addHook('onRequest', rememberReply)
   const onSend = makeOnSend(family, 2)
-  const preParsing = registration.transport === null ? null : countBody
   fastify.addHook('onSend', makeOnSend(family, 1))
-  fastify.addHook('onRoute', (route) => { prepareRoute(route, { onSend, preParsing }) })
+  fastify.addHook('onRoute', (route) => {
+    const { registrations } = family
+    if (registrations.some(({ answers }) => answers)) prepareRoute(route, { onSend, preParsing: registrations.some(({ transport }) => transport !== null) ? countBody : null })
+  })
   return family
 }
 
@@ -185,7 +187,7 @@ function checkStaleness ({ routes, servers }: Registration): void {
 
 /** Method, intent and consistency: the unnamed registration's alone. */
 function addRule (fastify: FastifyInstance, registration: Registration): void {
-  fastify.addHook('onRequest', makeOnRequest(registration))
+  if (registration.answers) fastify.addHook('onRequest', makeOnRequest(registration))
   if (hasRoutes(fastify)) registration.routes.declaredBefore()
   fastify.addHook('onRoute', (route) => { registration.routes.declare(route.config, route.method, route.url) })
   fastify.addHook('onReady', async () => {

@@ -65,6 +65,9 @@ export class Registration {
 
   get name (): string { return this.options.name }
 
+  /** Can it replace an answer, or add a token to it? */
+  get answers (): boolean { return this.transport !== null || this.session !== null }
+
   nodeFacts (): NodeFacts {
     const facts = this.servers.facts
     return {

@@ -8,7 +8,7 @@ import type { RoutedOperation, Scope } from '../postgres/scope.ts'
 import { observeRouted } from './observe-statements.ts'
 import { kFamily, type Registration } from './registration.ts'
 import { RequestGate } from './replay-gate.ts'
-import { kContext, kReply, RequestContext } from './request-context.ts'
+import { kContext, RequestContext } from './request-context.ts'
 import type { RouteSettings } from './route-settings.ts'
 
 /** The request's context, made on first use. @throws FST_MR_ROUTE_CONFIG_INVALID */
@@ -86,7 +86,7 @@ function routed (context: RequestContext, registration: Registration, operation:
 }
 
 /** The answer says how long ago the primary was last heard here: what happened since may be missing from it. */
-function markStale ({ request }: RequestContext, { servers }: Registration): void {
+function markStale (context: RequestContext, { servers }: Registration): void {
   const heardAtMs = servers.facts.primary.sampledAtMs
-  request[kReply]?.header('multi-region-stale', heardAtMs === undefined ? 'unknown' : String(Math.round(performance.now() - heardAtMs)))
+  context.stale = heardAtMs === undefined ? 'unknown' : String(Math.round(performance.now() - heardAtMs))
 }

@@ -66,6 +66,8 @@ export class RequestContext {
   /** A statement ran on the primary over the far connection. */
   readFar: boolean
   databaseMs: number
+  /** Milliseconds since the primary was last heard, for an answer that may be older; null for any other. */
+  stale: string | null
   /** `request.multiRegion`. */
   view: MultiRegionRequest | null
   #origin: ReplayOrigin | null | undefined
@@ -88,6 +90,7 @@ export class RequestContext {
     this.statements = 0
     this.readFar = false
     this.databaseMs = 0
+    this.stale = null
     this.view = null
     this.#origin = undefined
     this.#hop = undefined
