@@ -71,7 +71,7 @@ export function summarize (runs) {
 }
 
 /**
- * @param contenders [{ name, run: () => Promise<{ rate, p50, p99, cpu? }> }], each of whose runs is one round; or with
+ * @param contenders [{ name, run: (round) => Promise<{ rate, p50, p99, cpu? }> }], each of whose runs is one round; or with
  *   `slice: () => Promise<drive's result>`, of which a round takes `slices`, with the other contenders' between them: what
  *   else the machine does then hits all alike, although a round is long
  * @param mayFail a contender of that name whose operation fails is left out from then on, and said to have failed; any
@@ -81,10 +81,11 @@ export function summarize (runs) {
 export async function compare ({ contenders, baseline, rounds, seed, slices = 1, warmup = 1, mayFail = () => false }) {
   const next = random(seed)
   const failures = new Map()
+  let number = 0
   const run = async (contender) => {
     if (failures.has(contender.name)) return undefined
     try {
-      return await (contender.slice ?? contender.run)()
+      return await (contender.slice ?? contender.run)(number)
     } catch (failure) {
       if (!mayFail(contender.name)) throw failure
       failures.set(contender.name, `${failure.code ?? failure.name}: ${String(failure.message).trim().split('\n').at(-1)}`)
@@ -96,6 +97,7 @@ export async function compare ({ contenders, baseline, rounds, seed, slices = 1,
     for (let i = 0; i < slices; i++) {
       for (const contender of shuffle(contenders, next)) runs.get(contender.name).push(await run(contender))
     }
+    number++
     return new Map(contenders.filter(({ name }) => !failures.has(name)).map(({ name, slice }) => [name, slice === undefined ? runs.get(name)[0] : summarize(runs.get(name))]))
   }
   for (let i = 0; i < warmup; i++) await round()

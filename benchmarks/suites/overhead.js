@@ -1,5 +1,8 @@
 // What the plugin costs where it saves nothing: one region, one database. The same routes on bare Fastify with postgres.js,
-// on this plugin (without and with tokens), and on @fastify/postgres; each server in a process of its own, loaded in turn.
+// on this plugin (without and with tokens), and on @fastify/postgres; each server in processes of its own, loaded in turn.
+//
+// Several processes of each, since two of the very same program differ: without a database by up to a third, for as long
+// as they live, by the luck of V8's and the machine's memory. A round takes the next process of each server.
 
 import assert from 'node:assert/strict'
 import { startDatabase } from '../harness/database.js'
@@ -25,21 +28,30 @@ export const routes = {
 
 export async function run ({ seed, quick, only }) {
   const database = await startDatabase()
-  const servers = []
+  const processes = quick ? 2 : 5
+  const servers = new Map()
+  const all = () => [...servers.values()].flat()
   try {
-    for (const name of SERVERS) servers.push(await startServer(name, database.url))
-    await sameAnswers(servers)
+    for (const name of SERVERS) {
+      servers.set(name, [])
+      for (let i = 0; i < processes; i++) servers.get(name).push(await startServer(name, database.url))
+    }
+    await sameAnswers(all())
     const results = []
     const callersList = quick ? [1, 20] : [1, 20, 100]
     for (const [route, requests] of Object.entries(routes)) {
       if (only !== undefined && !only.includes(route)) continue
+      const tokened = await withToken(servers.get('ours-tokens')[0], requests)
+      const requestsOf = (name) => name === 'ours-tokens' ? tokened : requests
+      // V8 compiles in the first seconds of a load, and a server runs for days.
+      for (const server of all()) await load({ port: server.port, connections: 20, seconds: quick ? 2 : 3, requests: requestsOf(server.name) })
       for (const callers of callersList) {
-        const tokened = await withToken(servers.find(({ name }) => name === 'ours-tokens'), requests)
         const rows = await compare({
           baseline: BASELINE,
-          rounds: quick ? 3 : 7,
+          rounds: quick ? 2 : 10,
+          warmup: 0,
           seed,
-          contenders: servers.map((server) => ({ name: server.name, run: () => measured(server, { connections: callers, seconds: 1, requests: server.name === 'ours-tokens' ? tokened : requests }) })),
+          contenders: SERVERS.map((name) => ({ name, run: (round) => measured(servers.get(name)[round % processes], { connections: callers, seconds: 1, requests: requestsOf(name) }) })),
         })
         results.push({ operation: route, callers, rows })
         process.stderr.write('.')
@@ -52,7 +64,7 @@ export async function run ({ seed, quick, only }) {
     ]))
     return { results, targets: printTargets(targets(results)) }
   } finally {
-    await Promise.allSettled(servers.map((server) => server.close()))
+    await Promise.allSettled(all().map((server) => server.close()))
     await database.close()
   }
 }
