@@ -39,20 +39,16 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
   const hasRule = main.transport !== null && main.options.region !== undefined && main.options.primaryRegion !== undefined
   return function multiRegionOnRequest (request, reply, done) {
     request[kReply] = reply
-    if (main.session === null && (!hasRule || !main.routes.mayRule(request.method))) {
-      done()
-      return
-    }
-    let settings: RouteSettings
-    try {
-      settings = main.routes.of(request)
-    } catch (error) {
-      // The config of a route that was declared before the plugin; the error names it.
-      done(error instanceof Error ? error : new Error('route config', { cause: error }))
-      return
-    }
-    if (hasRule) {
-      const reason = earlyReason(deriveIntent(settings.intent, request.method), settings.consistency)
+    if (main.routes.mayRule(request.method)) {
+      let settings: RouteSettings
+      try {
+        settings = main.routes.of(request)
+      } catch (error) {
+        // The config of a route that was declared before the plugin; the error names it.
+        done(error instanceof Error ? error : new Error('route config', { cause: error }))
+        return
+      }
+      const reason = hasRule ? earlyReason(deriveIntent(settings.intent, request.method), settings.consistency) : null
       if (reason !== null && main.servers.facts.local.role !== 'primary' && !isServedStale(reason, settings, main) && replayEarly(contextOf(request), main, reason) === null) {
         reply.send(null)
         return

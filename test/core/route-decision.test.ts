@@ -6,6 +6,7 @@ import {
   type FailureDecision, type FailureFacts, type RouteDecision, type RouteFacts, type ServerView,
 } from '../../lib/core/route-decision.ts'
 import type { Verdict } from '../../lib/core/verdict.ts'
+import { failedRead } from '../support/failure-facts.ts'
 
 const standby: ServerView = { role: 'standby', breaker: 'closed', writable: false, system: 's', timeline: 1, appliedLsn: 100n }
 const primary: ServerView = { role: 'primary', breaker: 'closed', writable: true, system: 's', timeline: 1 }
@@ -122,25 +123,6 @@ await t.test('a position is reached only by proof', (t) => {
   t.end()
 })
 
-/** A read of a request on a standby. */
-const failed: FailureFacts = {
-  verdict: 'application',
-  kind: 'server',
-  access: 'read',
-  unit: 'statement',
-  ownReadOnly: false,
-  target: 'local',
-  role: 'standby',
-  binding: 'auto',
-  place: 'open',
-  replay: 'unasked',
-  shared: false,
-  fellBack: 'no',
-  whenPrimaryIsDown: 'fail',
-  attempts: { reads: 0, conflicts: 0 },
-  retries: { reads: 1, conflicts: 2 },
-  schemaReplay: 'allowed',
-}
 const job = { replay: 'none' } as const
 const spent = { attempts: { reads: 1, conflicts: 2 } } as const
 const onPrimary = { target: 'primary', role: 'primary' } as const
@@ -220,7 +202,7 @@ const wordOf = (decision: FailureDecision): string => `${decision.type} ${decisi
 
 for (const { name, given, expect } of failures) {
   await t.test(name, (t) => {
-    t.equal(wordOf(decideAfterFailure({ ...failed, ...given })), expect)
+    t.equal(wordOf(decideAfterFailure({ ...failedRead, ...given })), expect)
     t.end()
   })
 }
@@ -231,9 +213,9 @@ await t.test('no failure replays off a standby, after a write, or outside a requ
     for (const access of ['read', 'write', 'unknown'] as const) {
       for (const unit of ['statement', 'array', 'callback'] as const) {
         for (const facts of [{ replay: 'none' }, { replay: 'blocked' }, { place: 'direct' }, { place: 'local' }, { target: 'primary' }, { binding: 'primary' }] as const) {
-          t.not(decideAfterFailure({ ...failed, ...spent, verdict, access, unit, ...facts }).type, 'replay', `${verdict} ${access} ${unit}`)
+          t.not(decideAfterFailure({ ...failedRead, ...spent, verdict, access, unit, ...facts }).type, 'replay', `${verdict} ${access} ${unit}`)
         }
-        const after = decideAfterFailure({ ...failed, verdict: 'unknown-outcome', access, unit, role: 'primary', kind: 'lost' })
+        const after = decideAfterFailure({ ...failedRead, verdict: 'unknown-outcome', access, unit, role: 'primary', kind: 'lost' })
         if (access !== 'read') t.equal(after.type, 'raise', 'what may have written is not run again')
       }
     }

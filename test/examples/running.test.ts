@@ -107,7 +107,8 @@ await t.test('other-proxies: the configuration, by nginx itself', { skip: nginx 
   const ports: Readonly<Record<string, number>> = { 8080: port, 8081: (apps.iad.server.address() as AddressInfo).port, 8082: (apps.fra.server.address() as AddressInfo).port }
   const written = readFileSync(new URL('../../examples/nginx.conf', import.meta.url), 'utf8')
   const file = join(directory, 'nginx.conf')
-  writeFileSync(file, `daemon off; pid ${directory}/pid; error_log stderr;\n${written.replace('http {', `http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}`).replace(/\b808[012]\b/g, (example) => String(ports[example]))}`)
+  // Paths are nginx's own, below its prefix: they would end at a space.
+  writeFileSync(file, `daemon off; pid pid; error_log stderr;\n${written.replace('http {', `http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ')}`).replace(/\b808[012]\b/g, (example) => String(ports[example]))}`)
   // Its workers, as root's, could not enter the folder.
   const proxy = spawn(nginx, ['-p', directory, '-c', file, ...(process.getuid?.() === 0 ? ['-g', 'user root;'] : [])], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''

@@ -3,6 +3,7 @@
 import t from 'tap'
 import { decideAfterFailure, type FailureFacts } from '../../../lib/core/route-decision.ts'
 import { waitFor } from '../../../lib/testing/wait-for.ts'
+import { failedRead } from '../../support/failure-facts.ts'
 import { holdRecords } from './records.ts'
 import { ask, INSERT, setsCookie, startLinked, startStand, wordsFor } from './stand.ts'
 
@@ -43,24 +44,7 @@ await holdRecords('statements', {
   },
   'tx-declared-read-write': replays('readwrite'),
   'tx-opened-before-promotion': async (t) => {
-    const facts: FailureFacts = {
-      verdict: 'promoted',
-      kind: 'server',
-      access: 'unknown',
-      unit: 'statement',
-      ownReadOnly: false,
-      target: 'local',
-      role: 'primary',
-      binding: 'auto',
-      place: 'open',
-      replay: 'unasked',
-      shared: false,
-      fellBack: 'no',
-      whenPrimaryIsDown: 'fail',
-      attempts: { reads: 0, conflicts: 0 },
-      retries: { reads: 1, conflicts: 2 },
-      schemaReplay: 'allowed',
-    }
+    const facts: FailureFacts = { ...failedRead, verdict: 'promoted', access: 'unknown', role: 'primary' }
     t.match(decideAfterFailure(facts), { type: 'retry', reason: 'role-changed' }, 'again here, by new facts')
     t.match(decideAfterFailure({ ...facts, attempts: { reads: 0, conflicts: 2 } }), { type: 'raise' }, 'a bounded number of times')
     t.match(decideAfterFailure({ ...facts, unit: 'callback' }), { type: 'raise', error: 'conflict' }, 'no callback runs twice, and no replay')
