@@ -1,14 +1,15 @@
 // npm run bench:guard: has something become much slower? A few operations of the suites `client` and `overhead`, this package
-// against its baseline alone, compared with the ratios that are kept in results/. Machines differ, ratios hardly do; and a
-// busy machine spoils a try, so only a ratio below 0.85 of the kept one in each of three tries fails. Under 75 seconds.
+// against its baseline alone, compared with the ratios that `npm run bench:guard -- --record` has kept in results/guard.json
+// (of the same short measurement: in a long one both sides are warmer). Machines differ, ratios hardly do; and a
+// busy machine spoils a try, so only a ratio below 0.85 of the kept one in each of three tries fails, each with processes of its own. Under 75 seconds.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { open as ours } from './contenders/ours.js'
 import { open as raw } from './contenders/raw.js'
 import { startDatabase } from './harness/database.js'
 import { load } from './harness/load.js'
-import { cut, table } from './harness/report.js'
-import { compare, drive } from './harness/rounds.js'
+import { cut, keep, table } from './harness/report.js'
+import { compare, drive, spread } from './harness/rounds.js'
 import { startServer } from './harness/server.js'
 import { BASELINE as RAW, OURS, warm, workloads } from './suites/client.js'
 import { BASELINE as BARE, routes } from './suites/overhead.js'
@@ -17,24 +18,27 @@ const ALLOWED = 0.85
 const TRIES = 3
 const started = performance.now()
 
-function kept (suite, { operation, callers, name }) {
-  for (const file of [`results/${suite}.json`, `results/${suite}.quick.json`].map((path) => new URL(path, import.meta.url))) {
-    if (!existsSync(file)) continue
-    const found = JSON.parse(readFileSync(file, 'utf8')).results.find((one) => one.operation === operation && one.callers === callers)
-    const ratio = found?.rows.find((row) => row.name === name)?.rateRatio.median
-    if (ratio !== undefined) return ratio
+const isRecording = process.argv.includes('--record')
+const file = new URL('results/guard.json', import.meta.url)
+const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).results : []
+
+async function onNewServers (measure) {
+  const servers = []
+  try {
+    for (const name of [BARE, 'ours']) servers.push(await startServer(name, database.url))
+    return await measure(servers)
+  } finally {
+    await Promise.allSettled(servers.map((one) => one.close()))
   }
-  return undefined
 }
 
 const database = await startDatabase()
 const clients = [await raw({ url: database.url, max: 10 }), await ours({ url: database.url, max: 10 })]
-const servers = [await startServer(BARE, database.url), await startServer('ours', database.url)]
 let failed = false
 try {
   const checks = []
   for (const operation of ['findUnique', 'include', 'create']) {
-    for (const client of clients) await warm((caller, i) => workloads[operation].run(client, caller, i))
+    for (const client of clients) await warm((caller, i) => workloads[operation].run(client, caller, i), 2000, Infinity)
     for (const callers of [1, 20]) {
       checks.push({
         suite: 'client',
@@ -58,29 +62,30 @@ try {
       operation,
       callers: 20,
       name: 'ours',
-      measure: (seed) => compare({ baseline: BARE, rounds: 2, seed, warmup: seed === 1 ? 1 : 0, contenders: servers.map(({ name, port }) => ({ name, run: () => load({ port, connections: 20, seconds: 1, requests: routes[operation] }) })) }),
+      measure: (seed) => onNewServers((servers) => compare({ baseline: BARE, rounds: 3, seed, warmup: 2, contenders: servers.map(({ name, port }) => ({ name, run: () => load({ port, connections: 20, seconds: 1, requests: routes[operation] }) })) })),
     })
   }
   const lines = []
+  const results = []
   for (const check of checks) {
-    const recorded = kept(check.suite, check)
-    if (recorded === undefined) {
-      lines.push([check.suite, check.operation, check.callers, '-', '-', 'no result is kept'])
-      continue
-    }
+    const { suite, operation, callers } = check
+    const recorded = isRecording ? undefined : kept.find((one) => one.suite === suite && one.operation === operation && one.callers === callers)?.ratio
+    const enough = isRecording ? Infinity : ALLOWED * (recorded ?? Infinity)
     const ratios = []
-    while (ratios.length < TRIES && !ratios.some((ratio) => ratio >= ALLOWED * recorded)) {
+    while (ratios.length < TRIES && !ratios.some((ratio) => ratio >= enough)) {
       const rows = await check.measure(ratios.length + 1)
       ratios.push(rows.find((row) => row.name === check.name).rateRatio.median)
     }
-    const good = ratios.at(-1) >= ALLOWED * recorded
-    failed ||= !good
-    lines.push([check.suite, check.operation, check.callers, cut(recorded), ratios.map((ratio) => cut(ratio)).join(' '), good ? 'good' : 'SLOWER'])
+    results.push({ suite, operation, callers, ratio: spread(ratios).median })
+    const word = isRecording ? 'recorded' : recorded === undefined ? 'NOT RECORDED' : ratios.at(-1) >= enough ? 'good' : 'SLOWER'
+    failed ||= word === 'SLOWER' || word === 'NOT RECORDED'
+    lines.push([suite, operation, callers, recorded === undefined ? '-' : cut(recorded), ratios.map((ratio) => cut(ratio)).join(' '), word])
   }
+  if (isRecording) keep('guard', { seed: 1, mode: 'full', results, targets: [] })
   table(['suite', 'operation', 'callers', 'kept', 'now', ''], lines)
 } finally {
-  await Promise.allSettled([...clients, ...servers].map((one) => one.close()))
+  await Promise.allSettled(clients.map((one) => one.close()))
   await database.close()
 }
-console.log(`${failed ? 'Something is slower than it was' : 'Nothing is slower than it was'}; ${Math.round((performance.now() - started) / 1000)} s`)
+console.log(`${isRecording ? 'Recorded' : failed ? 'Something is slower than it was' : 'Nothing is slower than it was'}; ${Math.round((performance.now() - started) / 1000)} s`)
 process.exit(failed ? 1 : 0)
