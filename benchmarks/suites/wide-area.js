@@ -98,8 +98,8 @@ export async function run ({ seed, quick, only }) {
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     const sessions = quick ? 2 : 4
     const visits = quick ? 10 : 30
-    // Connections, prepared statements, compiled code.
-    for (const way of WAYS) await Promise.all(REGIONS.flatMap((region) => Array.from({ length: sessions }, (_, i) => visit(cluster.edge, { region, way, number: 1 + i, visits: quick ? 2 : 6, names: ['post-redirect-get', 'login', 'POST that reads 3 times'] }))))
+    // Connections, prepared statements, compiled code: over these distances a process would stay cold for long.
+    for (const way of WAYS) await Promise.all(REGIONS.flatMap((region) => Array.from({ length: quick ? sessions : 20 }, (_, i) => visit(cluster.edge, { region, way, number: 1 + i, visits: quick ? 2 : 8, names: ['post-redirect-get', 'login', 'POST that reads 3 times'] }))))
     const results = []
     for (const workload of names) {
       const byWay = new Map()
