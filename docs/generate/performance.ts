@@ -6,6 +6,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { comparisonOf } from './comparisons.ts'
 import { code, prose, table } from './markdown.ts'
 import { root } from './sources.ts'
 
@@ -13,6 +14,7 @@ const PAGES = ['README.md', 'docs/explanation/performance.md']
 /** What the README shows of each suite, in its order. */
 const SHOWN: Readonly<Record<string, RegExp>> = {
   'wide-area': /./,
+  'round-trips': /^a transaction of 10 writes/,
   overhead: /^(?:none|row|write), (?:1 caller|20 callers), ours: ratio to bare$/,
   client: /^(?:findUnique|include|create), (?:1 caller|20 callers), ratio to postgres\.js$|^findUnique, 20 callers, against the best peer/,
 }
@@ -22,6 +24,7 @@ interface Results {
   readonly suite: string
   readonly date: string
   readonly machine: { readonly cpu: string, readonly cores: number, readonly memoryGiB: number, readonly platform: string, readonly node: string }
+  readonly results: unknown
   readonly targets: readonly Target[]
 }
 
@@ -44,9 +47,10 @@ function suiteTable (suite: string): string {
   if (results === undefined) return `No result is kept; measure with ${code(`npm run bench -- ${suite}`)}.`
   const { machine } = results
   return [
-    table(['Measured', 'Value', 'Target', 'Met'], results.targets.map((target) => [prose(target.what), number(target), `at ${target.better === 'more' ? 'least' : 'most'} ${target.bound}`, target.met ? 'yes' : '**no**'])),
+    comparisonOf(suite, results.results),
+    results.targets.length === 0 ? undefined : table(['Measured', 'Value', 'Target', 'Met'], results.targets.map((target) => [prose(target.what), number(target), `at ${target.better === 'more' ? 'least' : 'most'} ${target.bound}`, target.met ? 'yes' : '**no**'])),
     `${code(`npm run bench -- ${suite}`)}, ${results.date}: Node ${machine.node.replace('v', '')}, ${machine.cores} cores (${prose(machine.cpu)}), ${machine.memoryGiB} GiB, ${machine.platform}.`,
-  ].join('\n\n')
+  ].filter((part) => part !== undefined).join('\n\n')
 }
 
 function costs (): string {
