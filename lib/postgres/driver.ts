@@ -215,6 +215,8 @@ export class Session implements Connection {
   #onStandby: boolean | undefined
   #dead = false
   #ending: 'deadline' | undefined
+  /** The job that the server did not answer. */
+  #late: Job | undefined
   #lastChunk: Buffer | undefined
   #state: number = IDLE
   #lastNotice: string | undefined
@@ -376,6 +378,7 @@ export class Session implements Connection {
   expire (): void {
     if (this.#dead) return
     this.#ending = 'deadline'
+    this.#late = this.#running[0]
     this.destroy()
   }
 
@@ -521,7 +524,8 @@ export class Session implements Connection {
         cause: new ServerMessage(error, job.parameters),
       }, `The server refused the statement (${error.code}).`)
     }
-    if (this.#ending === 'deadline') return this.#failure({ kind: 'deadline', code: 'DEADLINE', sent: true }, 'The deadline of a statement passed, and its connection was ended.')
+    // Of several that know nothing of each other one alone was late.
+    if (this.#ending === 'deadline' && (!this.shared || job === this.#late)) return this.#failure({ kind: 'deadline', code: 'DEADLINE', sent: true }, 'The deadline of a statement passed, and its connection was ended.')
     const code = this.#refusal ?? lastWords(this.#lastChunk) ?? this.#lastNoticeOfEnd() ?? error?.code ?? 'CONNECTION_CLOSED'
     // A parser's or protocol error leaves the session in an unknown state.
     if (!this.#dead && this.#greeting !== undefined) this.destroy()

@@ -271,6 +271,19 @@ await t.test('without prepared statements, for poolers in transaction mode, noth
   pool.release(connection)
 })
 
+await t.test('on a shared connection the late statement alone has missed its deadline', async (t) => {
+  const pool = openPool(t, database.primaryUrl, { max: 1, prepare: false, statementTimeoutMs: 200 })
+  const held = await pool.acquire()
+  const waiting = ['select pg_sleep(60)', 'select 1', 'select 2'].map(async (text) => {
+    const connection = await pool.acquire({ brief: true })
+    return await failureOf(connection.query(statement(text))).finally(() => { pool.release(connection) })
+  })
+  pool.release(held)
+  const [late, ...others] = await Promise.all(waiting)
+  t.match(late, { kind: 'deadline' })
+  for (const other of others) t.match(other, { kind: 'lost', sent: true }, 'a read that runs again elsewhere')
+})
+
 await t.test('a plan that no longer fits its table, among others of its kind on a shared connection, runs again', async (t) => {
   await database.exec('create table shared_shift (id int primary key, v int); insert into shared_shift values (1, 1)')
   const pool = openPool(t, database.primaryUrl, { max: 1 })
