@@ -88,10 +88,8 @@ export class WaiterQueue<T> {
 
   /** The next in turn of this priority, if it is brief. */
   shiftBrief (priority: Priority): Waiter<T> | undefined {
-    const line = this.#line(priority)
-    if (line.peek()?.brief !== true) return undefined
-    const waiter = line.shift()
-    return waiter === undefined ? undefined : this.#settle(waiter)
+    const next = this.#line(priority).peek()
+    return next?.brief === true ? this.#settle(next) : undefined
   }
 
   /** Takes those out whose time is over. */
