@@ -14,7 +14,7 @@ export function parseLsn (text: string): Lsn | undefined {
   const high = match?.[1]
   const low = match?.[2]
   if (high === undefined || low === undefined) return undefined
-  return ((BigInt(`0x${high}`) << LOW_BITS) | BigInt(`0x${low}`)) as Lsn // in range by the pattern
+  return BigInt(`0x${high}${low.padStart(8, '0')}`) as Lsn // in range by the pattern
 }
 
 /** @throws RangeError when `value` is no 64-bit position */

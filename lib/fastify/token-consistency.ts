@@ -86,8 +86,8 @@ export class TokenConsistency implements SessionConsistency {
     }
     const record = this.#arrived(request)
     if (record === undefined || record.settings.intent.leftAlone || record.settings.consistency === 'strong' || request.is404 || request.method === 'OPTIONS' || request.method === 'HEAD') done('here')
-    else if (record.settings.consistency === 'monotonic' && this.#hasReadElsewhere(record)) this.#catchUp(request, reply, { record, done })
-    else this.#start(request, reply, { record, done })
+    else if (record.settings.consistency === 'monotonic' && this.#hasReadElsewhere(record)) this.#catchUp(reply, { record, done })
+    else this.#start(reply, { record, done })
   }
 
   /** Reading from another run of a server than the session's last read could go back in time. */
@@ -96,15 +96,15 @@ export class TokenConsistency implements SessionConsistency {
   }
 
   /** Whatever the session has seen, anywhere, lies below where the primary is now. */
-  #catchUp (request: FastifyRequest, reply: FastifyReply, given: Starting): void {
+  #catchUp (reply: FastifyReply, given: Starting): void {
     this.#lookup.locate().then((position) => {
       if (position === undefined) given.record.floor.raiseToPrimary()
       else given.record.floor.raiseTo(position)
-      this.#start(request, reply, given)
+      this.#start(reply, given)
     }).catch((error: unknown) => { this.#registration.log.error({ err: error }, 'looking up the primary\'s position failed') })
   }
 
-  #start (request: FastifyRequest, reply: FastifyReply, { record, done }: Starting): void {
+  #start (reply: FastifyReply, { record, done }: Starting): void {
     const { floor } = record
     if (!floor.isRaised) {
       done('here')
@@ -116,10 +116,10 @@ export class TokenConsistency implements SessionConsistency {
     if (freshness.type === 'any' || servers.facts.local.role === 'primary' || servers.facts.local.breaker !== 'closed') done('here')
     else if (freshness.type === 'primary') done('primary')
     else if (servers.waiter.hasReached(freshness.position)) done('here')
-    else this.#await(request, reply, { record, position: freshness.position, done })
+    else this.#await(reply, { record, position: freshness.position, done })
   }
 
-  #await (_request: FastifyRequest, reply: FastifyReply, given: { readonly record: RequestToken, readonly position: Position, readonly done: (arrival: Arrival) => void }): void {
+  #await (reply: FastifyReply, given: { readonly record: RequestToken, readonly position: Position, readonly done: (arrival: Arrival) => void }): void {
     const { record, position, done } = given
     const { servers } = this.#registration
     const gone = new AbortController()
@@ -127,14 +127,11 @@ export class TokenConsistency implements SessionConsistency {
     reply.raw.once('close', onClose)
     const startedAtMs = monotonicMs()
     const timeoutMs = this.#budgetMs(record.settings)
-    const onEnd = (outcome: WaitOutcome): void => {
-      record.waited = true
-      record.waitedMs = monotonicMs() - startedAtMs
-      this.#waited(outcome, record.waitedMs, timeoutMs)
-    }
-    servers.waiter.wait(position, { timeoutMs, signal: gone.signal, onEnd }).then((outcome) => {
+    servers.waiter.wait(position, { timeoutMs, signal: gone.signal }).then(({ outcome, endedAtMs }) => {
       reply.raw.removeListener('close', onClose)
-      if (!record.waited) onEnd(outcome)
+      record.waited = true
+      record.waitedMs = endedAtMs - startedAtMs
+      this.#noteWaited(outcome, record.waitedMs, timeoutMs)
       switch (outcome) {
         case 'reached':
         case 'promoted': done('here'); break
@@ -152,7 +149,7 @@ export class TokenConsistency implements SessionConsistency {
     })
   }
 
-  #waited (outcome: WaitOutcome, waitedMs: number, timeoutMs: number): void {
+  #noteWaited (outcome: WaitOutcome, waitedMs: number, timeoutMs: number): void {
     this.#counts.waited(outcome)
     this.#registration.metrics?.waited(waitedMs)
     if (outcome === 'timeout' && timeoutMs > 0) this.#registration.servers.waiter.noteStalled(STALL_MS)

@@ -35,11 +35,15 @@ export type WaitOutcome = 'reached' | 'timeout' | 'promoted' | 'unreachable' | '
 export interface WaitOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
+}
+
+export interface Waited {
+  readonly outcome: WaitOutcome
   /**
-   * Called at the moment a wait that had begun ends: whoever awaits the promise runs behind all that the others who
-   * were freed by the same look do first.
+   * On the waiter's clock: when it was known. Of ten thousand whom one look frees the last goes on behind all that the
+   * others do first.
    */
-  readonly onEnd?: ((outcome: WaitOutcome) => void) | undefined
+  readonly endedAtMs: number
 }
 
 interface Waiter {
@@ -47,8 +51,7 @@ interface Waiter {
   readonly expiresAtMs: number
   /** Number of the first look that can speak for it. */
   readonly firstLook: number
-  readonly resolve: (outcome: WaitOutcome) => void
-  readonly onEnd: ((outcome: WaitOutcome) => void) | undefined
+  readonly resolve: (waited: Waited) => void
   readonly signal: AbortSignal | undefined
   onAbort: (() => void) | undefined
   settled: boolean
@@ -77,8 +80,6 @@ export class LsnWaiter {
   #looks = 0
   #answered = 0
   #stalledUntilMs = 0
-  /** Settled, and not yet taken off their signals. */
-  #listening: Waiter[] | undefined
   #closed = false
 
   constructor (target: Target, nowMs: () => number) {
@@ -119,17 +120,14 @@ export class LsnWaiter {
   /** How long a standstill is remembered after a wait in vain. */
   noteStalled (forMs: number): void { this.#stalledUntilMs = this.#nowMs() + forMs }
 
-  wait (position: Position, { timeoutMs, signal, onEnd }: WaitOptions): Promise<WaitOutcome> {
-    const { facts } = this.#target
-    if (signal?.aborted === true || this.#closed) return Promise.resolve('aborted')
-    if (facts.role === 'primary') return Promise.resolve('promoted')
-    if (this.hasReached(position)) return Promise.resolve('reached')
-    if (!mayReach(facts, position) || !isOneServer(facts) || facts.breaker !== 'closed' || facts.positions === 'none') return Promise.resolve('unreachable')
+  wait (position: Position, { timeoutMs, signal }: WaitOptions): Promise<Waited> {
+    const known = this.#knownOutcome(position, signal)
+    if (known !== undefined) return Promise.resolve({ outcome: known, endedAtMs: this.#nowMs() })
     return new Promise((resolve) => {
-      const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, onEnd, signal, onAbort: undefined, settled: false }
+      const waiter: Waiter = { position, expiresAtMs: this.#nowMs() + timeoutMs, firstLook: this.#looks + 1, resolve, signal, onAbort: undefined, settled: false }
       if (signal !== undefined) {
         waiter.onAbort = () => {
-          this.#settle(waiter, 'aborted')
+          this.#settle(waiter, { outcome: 'aborted', endedAtMs: this.#nowMs() })
           this.#sweep()
         }
         signal.addEventListener('abort', waiter.onAbort, { once: true })
@@ -142,6 +140,15 @@ export class LsnWaiter {
         this.#look()
       }
     })
+  }
+
+  /** Where nothing has to be asked. */
+  #knownOutcome (position: Position, signal: AbortSignal | undefined): WaitOutcome | undefined {
+    const { facts } = this.#target
+    if (signal?.aborted === true || this.#closed) return 'aborted'
+    if (facts.role === 'primary') return 'promoted'
+    if (this.hasReached(position)) return 'reached'
+    return !mayReach(facts, position) || !isOneServer(facts) || facts.breaker !== 'closed' || facts.positions === 'none' ? 'unreachable' : undefined
   }
 
   /** The server's role or health may have changed. */
@@ -163,7 +170,7 @@ export class LsnWaiter {
       const first = this.#byExpiry.peek()
       if (first === undefined || (!first.settled && !this.#isOver(first, nowMs))) break
       this.#byExpiry.pop()
-      this.#settle(first, 'timeout')
+      this.#settle(first, { outcome: 'timeout', endedAtMs: nowMs })
     }
     this.#sweep()
     if (this.#waiting > 0 && !this.#looking) this.#look()
@@ -207,35 +214,25 @@ export class LsnWaiter {
   }
 
   #free (applied: Lsn): void {
-    for (const waiter of this.#byLsn.take(({ settled, position }) => settled || position.lsn <= applied)) this.#settle(waiter, 'reached')
-    this.#sweep()
+    this.#settleEach(this.#byLsn.take(({ settled, position }) => settled || position.lsn <= applied), 'reached')
   }
 
   #settleAll (outcome: WaitOutcome): void {
-    for (const waiter of this.#byLsn.drain()) this.#settle(waiter, outcome)
+    this.#settleEach(this.#byLsn.drain(), outcome)
+  }
+
+  #settleEach (waiters: readonly Waiter[], outcome: WaitOutcome): void {
+    const waited = { outcome, endedAtMs: this.#nowMs() }
+    for (const waiter of waiters) this.#settle(waiter, waited)
     this.#sweep()
   }
 
-  /** Behind the loop that settles them all: for ten thousand it takes longer than everything else in there. */
-  #stopListening (waiter: Waiter): void {
-    if (this.#listening === undefined) {
-      const listening: Waiter[] = []
-      this.#listening = listening
-      queueMicrotask(() => {
-        this.#listening = undefined
-        for (const { signal, onAbort } of listening) if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
-      })
-    }
-    this.#listening.push(waiter)
-  }
-
-  #settle (waiter: Waiter, outcome: WaitOutcome): void {
+  #settle (waiter: Waiter, waited: Waited): void {
     if (waiter.settled) return
     waiter.settled = true
-    if (waiter.onAbort !== undefined) this.#stopListening(waiter)
+    if (waiter.onAbort !== undefined) waiter.signal?.removeEventListener('abort', waiter.onAbort)
     this.#waiting--
-    waiter.onEnd?.(outcome)
-    waiter.resolve(outcome)
+    waiter.resolve(waited)
   }
 
   /** Forgets those who have left, once they are most of a heap; ends the poller when nobody waits. */

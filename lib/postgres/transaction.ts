@@ -68,14 +68,14 @@ export const commitStatement = control('commit')
 /** Undefined where the server did not tell; the commit stands all the same (FACTS 2.9). */
 export function positionOf (result: QueryResult | undefined, facts: TargetFacts, synchronousCommit?: string | null | undefined): Position | undefined {
   const row = result?.rows[0]
-  const flush = typeof row?.[0] === 'string' ? parseLsn(row[0]) : undefined
-  const insert = typeof row?.[1] === 'string' ? parseLsn(row[1]) : undefined
   const timeline = typeof row?.[2] === 'string' ? Number.parseInt(row[2].slice(0, 8), 16) : Number.NaN
   const asynchronous = (synchronousCommit ?? row?.[3]) === 'off' || row?.[3] === 'off'
-  const lsn = asynchronous ? normalised(insert, facts.settings?.geometry) : flush
+  const lsn = asynchronous ? normalised(lsnIn(row?.[1]), facts.settings?.geometry) : lsnIn(row?.[0])
   if (lsn === undefined) return undefined
   return { system: facts.system, timeline: Number.isNaN(timeline) ? undefined : timeline, lsn }
 }
+
+const lsnIn = (value: string | null | undefined): Position['lsn'] | undefined => typeof value === 'string' ? parseLsn(value) : undefined
 
 function normalised (lsn: Position['lsn'] | undefined, geometry: LogGeometry | undefined): Position['lsn'] | undefined {
   // PostgreSQL's own defaults where the server was not asked; both are fixed when a cluster is made.

@@ -173,7 +173,7 @@ async function figuresPart (result: Result): Promise<void> {
       const time = await measureLocality(stage, { ...options, plugin: { token: { key, mode: 'time', window: 5_000 } } })
       await Promise.all(['iad', 'nrt'].map((region) => stage.cluster.setApplyDelay(region, 0)))
       const durable = await Stage.open({ latencyMs: 40, registers: 60, storage: 'durable' })
-      const latency = await measureLatency(durable, { plugin: { token: { key } }, pairs: quick ? 1_000 : 4_000 }).finally(async () => { await durable.close() })
+      const latency = await measureLatency(durable, { key, pairs: quick ? 1_000 : 4_000, warmUp: quick ? 6_000 : 12_000 }).finally(async () => { await durable.close() })
       result.parts['locality'] = { lsn, time }
       result.parts['latency'] = latency
       const { read, write } = latency
@@ -197,10 +197,10 @@ async function figuresPart (result: Result): Promise<void> {
 function waiterClaims (found: WaiterFigures): Claim[] {
   const name = `${found.requests} requests wait on one process`
   return [
-    { claim: `${name}: one poller (a look every 2 ms at most)`, found: `${Math.round(found.looksPerSecond)} statements/s`, met: found.looksPerSecond > 0 && found.looksPerSecond <= 550, kind: 'promise' },
+    { claim: `${name}: one poller (a look every 2 ms at most)`, found: `${Math.round(found.looksPerSecond)} looks/s`, met: found.looksPerSecond > 0 && found.looksPerSecond <= 550, kind: 'promise' },
     { claim: `${name}: less than 100 MB above idle`, found: `${found.addedMegabytes.toFixed(1)} MB`, met: found.addedMegabytes < 100, kind: 'promise' },
     { claim: `${name}: all are answered`, found: String(found.answered), met: found.answered === found.requests, kind: 'promise' },
-    { claim: `${name}: the wait ends within 10 ms of the catch-up (p99)`, found: `${ms(found.waitP99Ms)} (first ${ms(found.waitFirstMs)}, p50 ${ms(found.waitP50Ms)}; last answer ${ms(found.lastAnswerMs)})`, met: found.waitP99Ms <= 10, kind: 'figure' },
+    { claim: `${name}: the wait ends within 10 ms of the catch-up (p99)`, found: `${ms(found.waitP99Ms)} (p50 ${ms(found.waitP50Ms)}; last answer ${ms(found.lastAnswerMs)})`, met: found.waitP99Ms <= 10, kind: 'figure' },
   ]
 }
 

@@ -1,10 +1,11 @@
 // What a token costs a read that is served locally, and a write in the primary's region that reaches the disk; requests
 // in turn, with and without, over one kept connection each. Wants a durable stage.
 
-import type { PluginOptions } from '../../lib/index.ts'
+import { AppProcess } from './app-process.ts'
 import { addedCost, median, percentile } from './figures.ts'
 import { HttpClient, TokenJar, type Asked } from './http-client.ts'
-import type { Apps, Stage } from './stage.ts'
+import type { Question } from './register-app-process.ts'
+import { PRIMARY_REGION, REGIONS, type Stage } from './stage.ts'
 
 export interface ReadFigures {
   readonly pairs: number
@@ -19,21 +20,21 @@ export interface WriteFigures extends ReadFigures {
   readonly share: number
 }
 
-const WARM_UP = 300
+const WARM_UP_AT_ONCE = 8
 
-export async function measureLatency (stage: Stage, { plugin, pairs }: { readonly plugin: Partial<PluginOptions>, readonly pairs: number }): Promise<{ readonly read: ReadFigures, readonly write: WriteFigures }> {
-  const withTokens = await stage.startApps(plugin)
-  let without: Apps | undefined
-  try {
-    without = await stage.startApps({})
-    return { read: await measureRead(stage, withTokens, pairs), write: await measureWrite(withTokens, without, pairs) }
-  } finally {
-    await withTokens.close()
-    await without?.close()
-  }
+export async function measureLatency (stage: Stage, given: Given): Promise<{ readonly read: ReadFigures, readonly write: WriteFigures }> {
+  return { read: await measureRead(stage, given), write: await measureWrite(stage, given) }
 }
 
-async function measureRead (stage: Stage, apps: Apps, pairs: number): Promise<ReadFigures> {
+interface Given {
+  readonly key: Uint8Array
+  readonly pairs: number
+  /** Requests of each kind before: V8 still compiles in the first seconds of a load, most of all what a token adds; a server runs for days. */
+  readonly warmUp: number
+}
+
+async function measureRead (stage: Stage, { key, ...counts }: Given): Promise<ReadFigures> {
+  const apps = await stage.startApps({ token: { key } })
   const http = new HttpClient()
   const plain = new HttpClient()
   const jar = new TokenJar('cookie')
@@ -44,28 +45,42 @@ async function measureRead (stage: Stage, apps: Apps, pairs: number): Promise<Re
     const url = `${apps.url('iad')}/session/model/r1`
     const headers = jar.headers()
     const foreign = { cookie: 'theme=dark' }
-    return await inTurn(pairs, () => timed(http, url, { headers }), () => timed(plain, url, { headers: foreign }))
+    return await inTurn(counts, () => timed(http, url, { headers }), () => timed(plain, url, { headers: foreign }))
   } finally {
     http.close()
     plain.close()
+    await apps.close()
   }
 }
 
-async function measureWrite (apps: Apps, without: Apps, pairs: number): Promise<WriteFigures> {
+/**
+ * Each app in a process of its own, as servers are. The database servers of the other regions stand still meanwhile:
+ * they have machines of their own, and here they would take the primary's cores with each commit, just when the stamp
+ * wants them. What the primary itself does for them goes on.
+ */
+async function measureWrite (stage: Stage, { key, ...counts }: Given): Promise<WriteFigures> {
+  const { cluster } = stage
+  const others = REGIONS.filter((region) => region !== PRIMARY_REGION)
+  const plugin = stage.plugin(PRIMARY_REGION, { database: cluster.databaseUrl({ from: PRIMARY_REGION, to: PRIMARY_REGION }) })
+  const apps = [new AppProcess<Question>('./register-app-process.ts'), new AppProcess<Question>('./register-app-process.ts')] as const
   const http = new HttpClient()
   try {
-    const ask = (key: string): Asked => ({ method: 'POST', payload: { key, writer: 'latency' } })
-    const figures = await inTurn(pairs, () => timed(http, `${apps.url('fra')}/write/raw`, ask('r2')), () => timed(http, `${without.url('fra')}/write/raw`, ask('r3')))
+    const urls = await Promise.all([Buffer.from(key).toString('hex'), null].map(async (hexKey, index) => await apps[index as 0 | 1].ask<string>({ ask: 'start', region: PRIMARY_REGION, plugin, key: hexKey })))
+    await Promise.all(others.map((region) => cluster.freeze(region)))
+    const write = (index: 0 | 1): Promise<number> => timed(http, `${urls[index] ?? ''}/write/raw`, { method: 'POST', payload: { key: `r${index + 2}`, writer: 'latency' } })
+    const figures = await inTurn(counts, () => write(0), () => write(1))
     return { ...figures, share: figures.addedP50Ms / (figures.p50Ms - figures.addedP50Ms) }
   } finally {
     http.close()
+    await Promise.all(others.map((region) => cluster.thaw(region)))
+    await Promise.all(apps.map((app) => app.end()))
   }
 }
 
-async function inTurn (pairs: number, one: () => Promise<number>, other: () => Promise<number>): Promise<ReadFigures> {
-  for (let i = 0; i < WARM_UP; i++) {
-    await one()
-    await other()
+async function inTurn ({ pairs, warmUp }: Omit<Given, 'key'>, one: () => Promise<number>, other: () => Promise<number>): Promise<ReadFigures> {
+  for (const way of [one, other]) {
+    let left = warmUp
+    await Promise.all(Array.from({ length: WARM_UP_AT_ONCE }, async () => { while (left-- > 0) await way() }))
   }
   const a: number[] = []
   const b: number[] = []

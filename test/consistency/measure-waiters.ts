@@ -1,10 +1,9 @@
 // Ten thousand requests wait for one replica: one poller, little memory, all answered, and the wait ends with the catch-up.
 
-import { fork, type ChildProcess } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { waitFor } from '../../lib/testing/index.ts'
 import { WireConnection } from '../../lib/testing/wire.ts'
+import { AppProcess } from './app-process.ts'
 import { percentile } from './figures.ts'
 import { HttpClient, TokenJar } from './http-client.ts'
 import type { Stage } from './stage.ts'
@@ -13,11 +12,10 @@ import type { Question, State } from './waiting-app.ts'
 export interface WaiterFigures {
   readonly requests: number
   readonly answered: number
-  /** Transactions a second on the replica while all of them waited. */
+  /** Looks a second, of whomever, that the replica saw while all of them waited. */
   readonly looksPerSecond: number
   readonly addedMegabytes: number
   /** From the catch-up (not before it) to the end of the wait. */
-  readonly waitFirstMs: number
   readonly waitP50Ms: number
   readonly waitP99Ms: number
   /** From the catch-up to the last answer: each of them reads a row. */
@@ -29,7 +27,7 @@ const nowMs = (): number => performance.timeOrigin + performance.now()
 
 export async function measureWaiters (stage: Stage, { key, requests, holdMs }: { readonly key: Uint8Array, readonly requests: number, readonly holdMs: number }): Promise<WaiterFigures> {
   const { cluster } = stage
-  const child = new Child()
+  const child = new AppProcess<Question>('./waiting-app.ts')
   const sockets: Socket[] = []
   const apps = await stage.startApps({ token: { key } })
   try {
@@ -41,28 +39,26 @@ export async function measureWaiters (stage: Stage, { key, requests, holdMs }: {
       statementTimeout: 15_000,
     })
     const url = new URL(await child.ask<string>({ ask: 'start', plugin, key: hexKey }))
+    await waitOnce(stage, { from: apps.url('fra'), to: url.origin })
     const token = await writtenBehindPause(stage, apps.url('fra'))
     const answers = { count: 0, failed: 0 }
     // Connected first, and idle: what is compared is the waiting.
     await connectAll(sockets, { url, count: requests, answers })
     const idle = await child.ask<State>({ ask: 'state' })
     for (const socket of sockets) socket.write(`GET /register/r1 HTTP/1.1\r\nhost: waiters\r\ncookie: multi-region=${token}\r\n\r\n`)
-    await waitFor('all requests to arrive', async () => (await child.ask<State>({ ask: 'state' })).arrived >= requests, { withinMs: 60_000, everyMs: 100 })
-    const before = { count: await transactions(stage), atMs: nowMs() }
-    await new Promise((resolve) => setTimeout(resolve, holdMs))
-    const after = { count: await transactions(stage), atMs: nowMs() }
+    await waitFor('all requests to arrive', async () => (await child.ask<State>({ ask: 'state' })).arrived >= idle.arrived + requests, { withinMs: 60_000, everyMs: 100 })
+    const looksPerSecond = await watchLooks(stage, holdMs)
     const waiting = await child.ask<State>({ ask: 'state' })
-    if (waiting.answered > 0) throw new Error(`${waiting.answered} requests were answered before the replica had caught up`)
+    if (waiting.answered > idle.answered) throw new Error(`${waiting.answered - idle.answered} requests were answered before the replica had caught up`)
     const caughtUpMs = await resume(stage)
     await waitFor('all answers', () => answers.count >= requests, { withinMs: 60_000, everyMs: 20 })
     const lastAnswerMs = nowMs() - caughtUpMs
-    const ends = (await child.ask<number[]>({ ask: 'waits' })).map((atMs) => atMs - caughtUpMs)
+    const ends = (await child.ask<number[]>({ ask: 'waits' })).slice(-requests).map((atMs) => atMs - caughtUpMs)
     return {
       requests,
       answered: answers.count - answers.failed,
-      looksPerSecond: (after.count - before.count) / (after.atMs - before.atMs) * 1_000,
+      looksPerSecond,
       addedMegabytes: (waiting.rssBytes - idle.rssBytes) / 1_048_576,
-      waitFirstMs: percentile(ends, 0),
       waitP50Ms: percentile(ends, 0.5),
       waitP99Ms: percentile(ends, 0.99),
       lastAnswerMs,
@@ -72,6 +68,19 @@ export async function measureWaiters (stage: Stage, { key, requests, holdMs }: {
     await cluster.resumeReplay(REGION).catch(() => {})
     await apps.close()
     await child.end()
+  }
+}
+
+/** Through the same code, which is compiled and loaded then. */
+async function waitOnce (stage: Stage, { from, to }: { readonly from: string, readonly to: string }): Promise<void> {
+  const http = new HttpClient()
+  try {
+    const token = await writtenBehindPause(stage, from)
+    const answer = http.send(`${to}/register/r1`, { headers: { cookie: `multi-region=${token}` } })
+    await stage.cluster.resumeReplay(REGION)
+    await answer
+  } finally {
+    http.close()
   }
 }
 
@@ -107,16 +116,38 @@ async function connectAll (sockets: Socket[], { url, count, answers }: { readonl
 
 const OK = Buffer.from('HTTP/1.1 200')
 
-async function transactions (stage: Stage): Promise<number> {
-  const [row] = await stage.cluster.query(REGION, 'select pg_stat_clear_snapshot(), (xact_commit + xact_rollback)::text as transactions from pg_stat_database where datname = current_database()')
-  return Number(row?.['transactions'])
+/**
+ * By what each backend says that it began last and when, read more often than any poller looks: a standby does not write
+ * its counts of transactions down while a backend stays busy.
+ */
+async function watchLooks (stage: Stage, forMs: number): Promise<number> {
+  const connection = await openWire(stage)
+  try {
+    const seen = new Set<string>()
+    const startedMs = nowMs()
+    while (nowMs() - startedMs < forMs) {
+      const looks = await connection.query("select pid || ' ' || query_start as look from pg_stat_activity where query like '%pg_last_wal_replay_lsn()%' and pid <> pg_backend_pid()")
+      for (const { look } of looks) seen.add(String(look))
+      await pause()
+    }
+    return seen.size / (nowMs() - startedMs) * 1_000
+  } finally {
+    connection.close()
+  }
+}
+
+/** Without it a loop and its backend would take both cores from those who are measured. */
+const pause = async (): Promise<void> => { await new Promise((resolve) => setTimeout(resolve, 1)) }
+
+async function openWire (stage: Stage): Promise<WireConnection> {
+  const { host, port } = stage.cluster.server(REGION)
+  return await WireConnection.open({ host, port, user: 'postgres', database: 'postgres' })
 }
 
 /** Returns a moment at which the replica had certainly not caught up yet. */
 async function resume (stage: Stage): Promise<number> {
   const [row] = await stage.cluster.query('primary', 'select pg_current_wal_flush_lsn()::text as target')
-  const { host, port } = stage.cluster.server(REGION)
-  const connection = await WireConnection.open({ host, port, user: 'postgres', database: 'postgres' })
+  const connection = await openWire(stage)
   try {
     let lastBehindMs = nowMs()
     await connection.query('select pg_wal_replay_resume()')
@@ -125,31 +156,9 @@ async function resume (stage: Stage): Promise<number> {
       const [looked] = await connection.query(`select (pg_last_wal_replay_lsn() >= '${row?.['target'] ?? ''}'::pg_lsn)::text as reached`)
       if (looked?.['reached'] === 'true') return lastBehindMs
       lastBehindMs = sentMs
+      await pause()
     }
   } finally {
     connection.close()
-  }
-}
-
-class Child {
-  readonly #process: ChildProcess = fork(fileURLToPath(new URL('./waiting-app.ts', import.meta.url)), { execArgv: ['--expose-gc', '--import', 'tsx'] })
-
-  async ask<T> (question: Question): Promise<T> {
-    return await new Promise<T>((resolve, reject) => {
-      this.#process.once('message', (answer: { value: T } | { error: string }) => {
-        if ('error' in answer) reject(new Error(answer.error))
-        else resolve(answer.value)
-      })
-      this.#process.send(question)
-    })
-  }
-
-  async end (): Promise<void> {
-    if (this.#process.exitCode !== null) return
-    const exited = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()))
-    this.#process.send({ ask: 'end' } satisfies Question)
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 5_000)
-    await exited
-    clearTimeout(timer)
   }
 }

@@ -1,11 +1,11 @@
 // The app of `measure-waiters`, as a process of its own: so that what is measured is its memory and its poller.
 
-import { subscribe } from 'node:diagnostics_channel'
 import process from 'node:process'
 import Fastify from 'fastify'
 import multiRegion, { type PluginOptions } from '../../lib/index.ts'
+import { answerParent } from './app-process.ts'
 
-export type Question = { readonly ask: 'start', readonly plugin: PluginOptions, readonly key: string } | { readonly ask: 'state' | 'waits' | 'end' }
+export type Question = { readonly ask: 'start', readonly plugin: PluginOptions, readonly key: string } | { readonly ask: 'state' | 'waits' }
 
 export interface State {
   readonly arrived: number
@@ -16,16 +16,32 @@ export interface State {
 /** On the clock of all processes, in milliseconds. */
 const nowMs = (): number => performance.timeOrigin + performance.now()
 
+declare module 'fastify' {
+  interface FastifyRequest { arrivedAtMs: number }
+}
+
+/** As the answer tells it: from the request's arrival to the moment at which this process knew that the replica had caught up. */
+const WAIT = /wait;dur=([\d.]+)/
+
 const waitsEndedAtMs: number[] = []
 let arrived = 0
 let answered = 0
 const app = Fastify()
 
 async function start (plugin: PluginOptions, key: string): Promise<string> {
-  subscribe('fastify-multi-region:token:awaited', () => { waitsEndedAtMs.push(nowMs()) })
-  app.addHook('onRequest', async () => { arrived++ })
-  app.addHook('onResponse', async () => { answered++ })
-  await app.register(multiRegion, { ...plugin, token: { ...plugin.token, key } })
+  app.decorateRequest('arrivedAtMs', 0)
+  app.addHook('onRequest', (request, _reply, done) => {
+    arrived++
+    request.arrivedAtMs = nowMs()
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    answered++
+    const [, waitedMs] = WAIT.exec(String(reply.getHeader('server-timing'))) ?? []
+    if (waitedMs !== undefined) waitsEndedAtMs.push(request.arrivedAtMs + Number(waitedMs))
+    done()
+  })
+  await app.register(multiRegion, { ...plugin, serverTiming: true, token: { ...plugin.token, key } })
   app.get('/register/:key', async (request) => {
     const { key: register } = request.params as { key: string } // by the route's pattern
     return await request.db.$queryRaw`select version from register where key = ${register}`
@@ -41,14 +57,7 @@ async function answer (question: Question): Promise<unknown> {
       return { arrived, answered, rssBytes: process.memoryUsage.rss() } satisfies State
     }
     case 'waits': return waitsEndedAtMs
-    case 'end':
-      await app.close()
-      process.disconnect()
   }
-  return undefined
 }
 
-process.on('message', (question: Question) => {
-  const say = (message: object): void => { if (process.connected) process.send?.(message) }
-  answer(question).then((value) => { say({ value }) }, (error: unknown) => { say({ error: String(error) }) })
-})
+answerParent<Question>({ answer, close: async () => { await app.close() } })
