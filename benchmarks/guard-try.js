@@ -7,7 +7,7 @@ import { open as raw } from './contenders/raw.js'
 import { startDatabase } from './harness/database.js'
 import { load } from './harness/load.js'
 import { compare, drive } from './harness/rounds.js'
-import { startServer } from './harness/server.js'
+import { startServer, STEADY } from './harness/server.js'
 import { BASELINE as RAW, OURS, warm, workloads } from './suites/client.js'
 import { BASELINE as BARE, routes } from './suites/overhead.js'
 
@@ -23,7 +23,7 @@ async function onClients (url, measure) {
 async function onServers (url, measure) {
   const servers = []
   try {
-    for (const name of [BARE, 'ours']) servers.push(await startServer(name, url))
+    for (const name of [BARE, 'ours']) servers.push(await startServer(name, url, { execArgv: STEADY }))
     return await measure(servers)
   } finally {
     await Promise.allSettled(servers.map((server) => server.close()))

@@ -6,6 +6,11 @@ import * as schema from '../schema/ours.js'
 
 export async function startApp (options) {
   const app = Fastify()
+  app.decorate('arrived', { count: 0 })
+  app.addHook('onRequest', (_request, _reply, done) => {
+    app.arrived.count++
+    done()
+  })
   await app.register(multiRegion, { schema, pool: { max: 10 }, ...options })
   app.get('/row', (request) => request.db.user.findUnique({ where: { id: 1 } }))
   app.post('/write', (request) => request.db.user.update({ where: { id: 1 + Math.floor(Math.random() * 500) }, data: { name: 'Name' } }))

@@ -3,7 +3,7 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile, random } from '../harness/rounds.js'
-import { startServer } from '../harness/server.js'
+import { startServer, STEADY } from '../harness/server.js'
 
 const PER_SECOND = 40
 
@@ -18,7 +18,7 @@ export async function traffic ({ cluster, quick, seed }) {
     for (const n of quick ? [1, 2, 4] : [1, 2, 4, 8, 12]) {
       while (servers.length < n) {
         const place = servers.length === 0 ? { PRIMARY_URL: primary, REGION: 'fra' } : { PRIMARY_URL: far.primary, REPLICA_URL: far.replica, REGION: `r${servers.length}` }
-        servers.push(await startServer('region', primary, { env: place }))
+        servers.push(await startServer('region', primary, { env: place, execArgv: STEADY }))
       }
       await offer(servers, { agent, next, seconds: 2 })
       const seen = await offer(servers, { agent, next, seconds: quick ? 3 : 8 })

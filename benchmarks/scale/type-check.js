@@ -1,23 +1,12 @@
 // The types of a schema of many models, and of three calls on each: the compiler as a process of its own.
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const compilerOptions = {
-  target: 'es2023',
-  lib: ['es2023'],
-  module: 'nodenext',
-  strict: true,
-  exactOptionalPropertyTypes: true,
-  noUncheckedIndexedAccess: true,
-  noEmit: true,
-  allowImportingTsExtensions: true,
-  skipLibCheck: true,
-  types: ['node'],
-}
+const { compilerOptions } = JSON.parse(readFileSync(join(root, 'test/types/strict.json'), 'utf8'))
 
 export function typeCheck ({ quick }) {
   const folder = mkdtempSync(fileURLToPath(new URL('../large-', import.meta.url))) // where the package is installed

@@ -1,15 +1,15 @@
 // What the plugin costs where it saves nothing: one region, one database. The same routes on bare Fastify with postgres.js,
 // on this plugin (without and with tokens), and on @fastify/postgres; each server in processes of its own, loaded in turn.
 //
-// Several processes of each, since two of the very same program differ: without a database by up to a third, for as long
-// as they live (seen with bare Fastify). A round takes the next process of each server.
+// Several processes of each, since two of the very same program may be compiled differently, for as long as they live. A
+// round takes the next process of each server.
 
 import assert from 'node:assert/strict'
 import { startDatabase } from '../harness/database.js'
 import { load, loader } from '../harness/load.js'
 import { cut, cutUp, printTargets, table } from '../harness/report.js'
 import { compare } from '../harness/rounds.js'
-import { startServer } from '../harness/server.js'
+import { startServer, STEADY } from '../harness/server.js'
 
 export const description = `the plugin against bare Fastify + postgres.js and @fastify/postgres over HTTP (load: ${loader})`
 
@@ -34,7 +34,7 @@ export async function run ({ seed, quick, only }) {
   try {
     for (const name of SERVERS) {
       servers.set(name, [])
-      for (let i = 0; i < processes; i++) servers.get(name).push(await startServer(name, database.url))
+      for (let i = 0; i < processes; i++) servers.get(name).push(await startServer(name, database.url, { execArgv: STEADY }))
     }
     await sameAnswers(all())
     const results = []

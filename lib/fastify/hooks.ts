@@ -39,7 +39,7 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
   const hasRule = main.transport !== null && main.options.region !== undefined && main.options.primaryRegion !== undefined
   return function multiRegionOnRequest (request, reply, done) {
     request[kReply] = reply
-    if (main.routes.mayRule(request.method)) {
+    if (hasRule && main.routes.mayRule(request.method)) {
       let settings: RouteSettings
       try {
         settings = main.routes.of(request)
@@ -48,7 +48,7 @@ export function makeOnRequest (main: Registration): onRequestHookHandler {
         done(error instanceof Error ? error : new Error('route config', { cause: error }))
         return
       }
-      const reason = hasRule ? earlyReason(deriveIntent(settings.intent, request.method), settings.consistency) : null
+      const reason = earlyReason(deriveIntent(settings.intent, request.method), settings.consistency)
       if (reason !== null && main.servers.facts.local.role !== 'primary' && !isServedStale(reason, settings, main) && replayEarly(contextOf(request), main, reason) === null) {
         reply.send(null)
         return
@@ -83,6 +83,10 @@ const CLIENT_GONE = 499
 export function makeOnSend (family: Family, stage: 1 | 2): onSendHookHandler {
   return function multiRegionOnSend (request, reply, payload, done) {
     const context = request[kContext]
+    if (context === null && !family.marksAll) {
+      done()
+      return
+    }
     if (context !== null && request[kAnswering] === 0) told(context)
     if (context !== null && context.answer !== null) {
       request[kAnswering] = stage

@@ -122,16 +122,14 @@ function join (fastify: FastifyInstance, registration: Registration): Family {
   const inherited = fastify[kFamily]
   const isMain = registration.name === MAIN_NAME
   if (!isMain && registration.answers) fastify.addHook('onRequest', rememberReply)
-  if (inherited !== undefined && !isMain) {
+  if (inherited !== undefined && (!isMain || Object.hasOwn(fastify, kFamily))) {
     inherited.registrations.push(registration)
+    inherited.marksAll ||= registration.marksAll
+    if (isMain) inherited.main = registration
     return inherited
   }
-  if (inherited !== undefined && Object.hasOwn(fastify, kFamily)) {
-    inherited.registrations.push(registration)
-    inherited.main = registration
-    return inherited
-  }
-  const family: Family = { registrations: [...inherited?.registrations ?? [], registration], main: isMain ? registration : null }
+  const registrations = [...inherited?.registrations ?? [], registration]
+  const family: Family = { registrations, main: isMain ? registration : null, marksAll: registrations.some(({ marksAll }) => marksAll) }
   fastify.decorate(kFamily, family)
   fastify.decorate('multiRegion', new MultiRegionApp(family))
   if (inherited === undefined) decorateOnce(fastify)

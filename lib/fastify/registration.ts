@@ -24,6 +24,8 @@ export interface Family {
   readonly registrations: Registration[]
   /** The unnamed one, if there is any. */
   main: Registration | null
+  /** Does the answer of a request concern us that has not touched a database? */
+  marksAll: boolean
 }
 
 /** On an instance: its family, inherited by child scopes. */
@@ -67,6 +69,9 @@ export class Registration {
 
   /** Can it replace an answer, or add a token to it? */
   get answers (): boolean { return this.transport !== null || this.session !== null }
+
+  /** Has its family to see every answer: may a replay still be asked for while it goes out, or does each tell the time? */
+  get marksAll (): boolean { return this.answers || this.options.serverTiming }
 
   nodeFacts (): NodeFacts {
     const facts = this.servers.facts

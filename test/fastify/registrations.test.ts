@@ -182,3 +182,22 @@ await t.test('an unnamed database in a child scope, a named one in its parent', 
   t.equal((await app.notes()).length, 2)
   t.equal((await second.exec('select 1 from note')).length, 2)
 })
+
+await t.test('where no answer can become a replay, routes get no hooks of their own, and requests are counted all the same', async (t) => {
+  const database = await createTestDatabase(t, NOTES)
+  for (const replay of ['off', 'fly'] as const) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(multiRegion, { ...optionsFor(database, 'fra'), replay, serverTiming: replay === 'off' })
+    const hooks: boolean[] = []
+    app.addHook('onRoute', ({ onSend, preParsing }) => { hooks.push(onSend !== undefined, preParsing !== undefined) })
+    app.post('/count', async (request) => await request.db.$queryRaw`select count(*)::int as n from note`)
+    app.get('/untouched', { exposeHeadRoute: false }, async () => 'nothing')
+    t.same((await app.inject({ method: 'POST', url: '/count' })).json(), [{ n: 1 }])
+    const { headers } = await app.inject('/untouched')
+    t.same(hooks, replay === 'off' ? [false, false, false, false] : [true, true, true, false], replay)
+    t.equal(headers['server-timing'], replay === 'off' ? 'region;desc="fra"' : undefined)
+    t.match(app.multiRegion.counters().requests, { local: {} })
+    t.equal(Object.values(app.multiRegion.counters().requests.local ?? {}).reduce((a, b) => a + b, 0), 1, 'one request used the database')
+  }
+})

@@ -9,17 +9,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** `paths`: what an import of the package means, as files of this repository. */
 export function strictOptions (paths: Readonly<Record<string, string>>): ts.CompilerOptions {
+  const { config } = ts.readConfigFile(join(root, 'test/types/strict.json'), (file) => ts.sys.readFile(file)) as { config: { compilerOptions: object } } // a file of ours
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)
   return {
-    target: ts.ScriptTarget.ES2023,
-    lib: ['lib.es2023.d.ts'],
-    module: ts.ModuleKind.NodeNext,
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-    types: ['node'],
+    ...options,
     typeRoots: [join(root, 'node_modules/@types')],
     paths: Object.fromEntries(Object.entries(paths).map(([name, file]) => [name, [join(root, file)]])),
   }
