@@ -8,6 +8,7 @@ import { startCluster } from 'fastify-multi-region/testing'
 import { fill } from '../harness/database.js'
 import { cutUp, printTargets, table } from '../harness/report.js'
 import { models } from '../scale/models.js'
+import { pages } from '../scale/pages.js'
 import { regions } from '../scale/regions.js'
 import { sessions } from '../scale/sessions.js'
 import { shapes } from '../scale/shapes.js'
@@ -22,7 +23,7 @@ export async function run ({ seed, quick, only }) {
   try {
     await fill(cluster.region('fra').databaseUrls.primary)
     await cluster.waitForReplay()
-    const parts = { regions, traffic, sessions, waiters, models, typeCheck, shapes }
+    const parts = { regions, traffic, sessions, waiters, models, typeCheck, shapes, pages }
     const results = []
     for (const [name, measure] of Object.entries(parts)) {
       if (only !== undefined && !only.includes(name)) continue
