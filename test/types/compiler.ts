@@ -18,6 +18,19 @@ export function strictOptions (paths: Readonly<Record<string, string>>): ts.Comp
   }
 }
 
+/** Reads each file once for all programs of these options, but those that `changes` names. */
+export function sharedHost (options: ts.CompilerOptions, changes: (file: string) => boolean): ts.CompilerHost {
+  const host = ts.createCompilerHost(options)
+  const read = host.getSourceFile.bind(host)
+  const known = new Map<string, ts.SourceFile | undefined>()
+  host.getSourceFile = (file, ...how) => {
+    if (changes(file)) return read(file, ...how)
+    if (!known.has(file)) known.set(file, read(file, ...how))
+    return known.get(file)
+  }
+  return host
+}
+
 /** Processor time, which other programs of the machine disturb little. */
 export function cpuMsSince (before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before)

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
-import { strictOptions } from './compiler.ts'
+import { sharedHost, strictOptions } from './compiler.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 t.setTimeout(120_000)
@@ -26,10 +26,12 @@ declare module 'fastify-multi-region' {
 `,
 })
 
+const host = sharedHost(options, (file) => basename(file) === 'app.ts')
+
 /** The messages that the compiler has for `app.ts`. */
 function problems (app: string, files: readonly string[] = ['register.ts']): string[] {
   writeFileSync(join(folder, 'app.ts'), app)
-  const program = ts.createProgram([...files, 'app.ts'].map((name) => join(folder, name)), options)
+  const program = ts.createProgram([...files, 'app.ts'].map((name) => join(folder, name)), options, host)
   const own = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(folder))
   return own.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
     .map((problem) => `${basename(problem.file?.fileName ?? '')}: ${ts.flattenDiagnosticMessageText(problem.messageText, '\n')}`)
