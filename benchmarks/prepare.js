@@ -18,8 +18,9 @@ if (!existsSync(new URL('node_modules/postgres', import.meta.url))) {
   run('npm', ['ci', '--no-audit', '--no-fund'])
 }
 const generated = new URL('node_modules/.prisma/client/schema.prisma', import.meta.url)
-const models = (file) => (readFileSync(file, 'utf8').match(/^model \w+/gm) ?? []).sort().join()
-if (!existsSync(generated) || models(generated) !== models(new URL('schema/schema.prisma', import.meta.url))) {
+// Prisma's copy differs in spaces alone; what decides is which models and which features there are.
+const made = (file) => (readFileSync(file, 'utf8').match(/^model \w+|previewFeatures.*/gm) ?? []).map((line) => line.replaceAll(' ', '')).sort().join()
+if (!existsSync(generated) || made(generated) !== made(new URL('schema/schema.prisma', import.meta.url))) {
   // `generate` needs no schema engine, but looks for its binary and would download it; any existing file will do.
   run('npx', ['--no-install', 'prisma', 'generate'], { cwd: `${here}/schema`, env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } })
 }

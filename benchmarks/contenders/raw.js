@@ -57,7 +57,7 @@ export async function open ({ url, max }) {
       const [row] = await sql`insert into users (email, name) values (${email}, ${name}) on conflict (email) do update set name = ${name} returning id, email, name, created_at`
       return { id: row.id, email: row.email, name: row.name, createdAt: row.created_at }
     },
-    groupBy: async () => (await sql`select published, count(*)::int as count, sum(views)::int as views from posts where id <= 5000 group by published order by published`)
+    groupBy: async () => (await sql`select published, count(*)::int as count, sum(views)::int as views from posts where id <= ${5000} group by published order by published`)
       .map((row) => ({ published: row.published, count: row.count, views: row.views })),
     close: () => sql.end({ timeout: 5 }),
   }

@@ -9,7 +9,7 @@ import { open as raw } from '../contenders/raw.js'
 import { open as ours } from '../contenders/ours.js'
 import { open as kysely } from '../contenders/kysely.js'
 import { open as drizzle, openPrepared as drizzlePrepared } from '../contenders/drizzle.js'
-import { open as prisma } from '../contenders/prisma.js'
+import { open as prisma, openFastest as prismaFastest } from '../contenders/prisma.js'
 import { open as zenstack } from '../contenders/zenstack.js'
 
 export const description = 'query clients side by side: ten operations, 1, 20 and 100 callers'
@@ -41,7 +41,7 @@ export async function run ({ seed, quick, only }) {
   const database = await startDatabase()
   const opened = []
   try {
-    for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, prisma, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
+    for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, prisma, prismaFastest, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     for (const name of names) await sameAnswers(name, opened)
     for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 1500)
@@ -53,6 +53,7 @@ export async function run ({ seed, quick, only }) {
     const results = []
     for (const callers of callersList) {
       for (const name of names) {
+        await database.analyze()
         const rows = await compare({
           baseline: BASELINE,
           rounds,
