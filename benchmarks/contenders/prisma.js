@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import prismaClient from '@prisma/client'
 
 /** One name a text; made once for each. */
-export function statementNames () {
+function statementNames () {
   const names = new Map()
   return ({ sql }) => {
     let name = names.get(sql)

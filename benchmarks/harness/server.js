@@ -5,8 +5,8 @@ import { once } from 'node:events'
 
 /**
  * For servers that wait for their turn. V8's memory reducer compacts the heap of a process that has nothing to do for
- * some 8 s, and what is compiled behind that is slower for as long as the process lives: Fastify without a database by a
- * quarter to a third (Node 20.20). Whoever is loaded first would win.
+ * some 8 s, and what is compiled behind that is slower for as long as the process lives, most of all Fastify without a
+ * database (seen with Node 20.20). Whoever is loaded first would win.
  */
 export const STEADY = ['--no-memory-reducer']
 

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from 'fastify-multi-region/testing'
 import { quantile } from '../harness/rounds.js'
 import { startApp } from './app.js'
 
@@ -23,7 +24,7 @@ export async function waiters ({ cluster, quick }) {
         await app.inject({ url: '/row', headers: { cookie } })
         lateness.push(performance.now() - resumed)
       })
-      while (app.arrived.count < arrived + n) await sleep(10)
+      await waitFor('all requests to arrive', () => app.arrived.count >= arrived + n, { withinMs: 60_000, everyMs: 10 })
       const before = process.cpuUsage()
       const from = performance.now()
       await sleep(2000) // what is measured is a while of waiting

@@ -1,8 +1,6 @@
 // One app built seven ways, for a process a region: the environment is the platform's (DATABASE_URL, DATABASE_REPLICA_URL,
 // FLY_REGION, PRIMARY_REGION, PORT, HOST). Each way has a prefix, its own connections and the same handlers.
 
-import prismaClient from '@prisma/client'
-import { PrismaPg } from '@prisma/adapter-pg'
 import { readReplicas } from '@prisma/extension-read-replicas'
 import { eq } from 'drizzle-orm'
 import { withReplicas } from 'drizzle-orm/pg-core'
@@ -10,6 +8,7 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import Fastify from 'fastify'
 import multiRegion from 'fastify-multi-region'
 import postgres from 'postgres'
+import { openPrisma } from '../contenders/prisma.js'
 import { posts, users } from '../schema/drizzle.js'
 import * as schema from '../schema/ours.js'
 
@@ -26,8 +25,7 @@ const ways = {
   },
 
   'prisma-replicas': (scope) => {
-    const open = (connectionString) => new prismaClient.PrismaClient({ adapter: new PrismaPg({ connectionString, max }) })
-    const [main, replica] = [open(DATABASE_URL), open(DATABASE_REPLICA_URL)]
+    const [main, replica] = [DATABASE_URL, DATABASE_REPLICA_URL].map((url) => openPrisma({ url, max, form: 'usual' }))
     const db = main.$extends(readReplicas({ replicas: [replica] }))
     scope.addHook('onClose', () => Promise.all([main.$disconnect(), replica.$disconnect()]))
     return () => operations(db)

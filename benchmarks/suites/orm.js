@@ -170,14 +170,14 @@ export async function run ({ seed, quick, only }) {
     const options = { max: 10, types: { timestamp: { to: 1114, from: [1114], serialize: (x) => x instanceof Date ? x.toISOString() : x, parse: (x) => new Date(`${x}Z`) } } }
     const sql = postgres(database.url, options)
     const client = postgres(database.url, { max: 10 })
-    const client2 = postgres(database.url, { max: 10 })
+    const preparing = postgres(database.url, { max: 10 })
     const [usual, fastest] = ['usual', 'fastest'].map((form) => openPrisma({ url: database.url, max: 10, form }))
     const own = createClient({ schema, database: database.url, pool: { max: 10 } })
-    closers.push(...[sql, client, client2].map((one) => () => one.end({ timeout: 1 })), ...[usual, fastest, own].map((one) => () => one.$disconnect()))
+    closers.push(...[sql, client, preparing].map((one) => () => one.end({ timeout: 1 })), ...[usual, fastest, own].map((one) => () => one.$disconnect()))
     const contenders = [
       [BASELINE, byHand(sql)], [OURS, objects(own)],
       ['Prisma', objects(usual, loading('usual'))], ['Prisma, joins, named', objects(fastest, loading('fastest'))],
-      ['Drizzle', withDrizzle(drizzle(client, { schema: tables }))], ['Drizzle, prepared', withPreparedDrizzle(drizzle(client2, { schema: tables }))],
+      ['Drizzle', withDrizzle(drizzle(client, { schema: tables }))], ['Drizzle, prepared', withPreparedDrizzle(drizzle(preparing, { schema: tables }))],
     ]
     const names = Object.keys(contenders[0][1]).filter((name) => only === undefined || only.includes(name))
     for (const name of names.filter((one) => one.startsWith('find'))) {

@@ -3,11 +3,10 @@
 
 import { sql as drizzleSql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
-import prismaClient from '@prisma/client'
-import { PrismaPg } from '@prisma/adapter-pg'
 import { createClient } from 'fastify-multi-region'
 import { Link } from 'fastify-multi-region/testing'
 import postgres from 'postgres'
+import { openPrisma } from '../contenders/prisma.js'
 import { comments, posts } from '../schema/drizzle.js'
 import * as schema from '../schema/ours.js'
 import { startDatabase } from '../harness/database.js'
@@ -26,7 +25,7 @@ const open = {
     return { ...objects(db), close: () => db.$disconnect() }
   },
   Prisma: (url) => {
-    const db = new prismaClient.PrismaClient({ adapter: new PrismaPg({ connectionString: url }) })
+    const db = openPrisma({ url, form: 'usual' })
     return { ...objects(db), close: () => db.$disconnect() }
   },
   Drizzle: (url) => {

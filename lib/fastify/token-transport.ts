@@ -78,11 +78,7 @@ const EQUALS = 0x3D
 /** An answer that carries a session's token must not be given to another session. */
 export function keepPrivate (reply: FastifyReply): void {
   const existing = reply.getHeader('cache-control')
-  if (existing === undefined) {
-    reply.header('cache-control', 'private')
-    return
-  }
-  const text = Array.isArray(existing) ? existing.join(', ') : String(existing)
+  const text = existing === undefined ? '' : Array.isArray(existing) ? existing.join(', ') : String(existing)
   const wanted = privateCacheControl(text)
   if (wanted !== text) reply.header('cache-control', wanted)
 }

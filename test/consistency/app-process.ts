@@ -43,10 +43,6 @@ export function answerParent<Question extends Ask> ({ answer, close }: { readonl
   process.on('message', (question: Question) => {
     answer(question).then((value) => { say({ value }) }, (error: unknown) => { say({ error: String(error) }) })
   })
-  process.once('disconnect', () => {
-    close().catch((error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    })
-  })
+  // A failure ends the process, as any that nobody handles.
+  process.once('disconnect', async () => { await close() })
 }

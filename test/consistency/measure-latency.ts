@@ -22,15 +22,15 @@ export interface WriteFigures extends ReadFigures {
 
 const WARM_UP_AT_ONCE = 8
 
-export async function measureLatency (stage: Stage, given: Given): Promise<{ readonly read: ReadFigures, readonly write: WriteFigures }> {
-  return { read: await measureRead(stage, given), write: await measureWrite(stage, given) }
-}
-
 interface Given {
   readonly key: Uint8Array
   readonly pairs: number
   /** Requests of each kind before: V8 still compiles in the first seconds of a load, most of all what a token adds; a server runs for days. */
   readonly warmUp: number
+}
+
+export async function measureLatency (stage: Stage, given: Given): Promise<{ readonly read: ReadFigures, readonly write: WriteFigures }> {
+  return { read: await measureRead(stage, given), write: await measureWrite(stage, given) }
 }
 
 async function measureRead (stage: Stage, { key, ...counts }: Given): Promise<ReadFigures> {
@@ -62,13 +62,18 @@ async function measureWrite (stage: Stage, { key, ...counts }: Given): Promise<W
   const { cluster } = stage
   const others = REGIONS.filter((region) => region !== PRIMARY_REGION)
   const plugin = stage.plugin(PRIMARY_REGION, { database: cluster.databaseUrl({ from: PRIMARY_REGION, to: PRIMARY_REGION }) })
-  const apps = [new AppProcess<Question>('./register-app-process.ts'), new AppProcess<Question>('./register-app-process.ts')] as const
+  const apps: AppProcess<Question>[] = []
   const http = new HttpClient()
+  const writer = async (register: string, hexKey: string | null): Promise<() => Promise<number>> => {
+    const app = new AppProcess<Question>('./register-app-process.ts')
+    apps.push(app)
+    const url = await app.ask<string>({ ask: 'start', region: PRIMARY_REGION, plugin, key: hexKey })
+    return () => timed(http, `${url}/write/raw`, { method: 'POST', payload: { key: register, writer: 'latency' } })
+  }
   try {
-    const urls = await Promise.all([Buffer.from(key).toString('hex'), null].map(async (hexKey, index) => await apps[index as 0 | 1].ask<string>({ ask: 'start', region: PRIMARY_REGION, plugin, key: hexKey })))
+    const [withTokens, without] = [await writer('r2', Buffer.from(key).toString('hex')), await writer('r3', null)]
     await Promise.all(others.map((region) => cluster.freeze(region)))
-    const write = (index: 0 | 1): Promise<number> => timed(http, `${urls[index] ?? ''}/write/raw`, { method: 'POST', payload: { key: `r${index + 2}`, writer: 'latency' } })
-    const figures = await inTurn(counts, () => write(0), () => write(1))
+    const figures = await inTurn(counts, withTokens, without)
     return { ...figures, share: figures.addedP50Ms / (figures.p50Ms - figures.addedP50Ms) }
   } finally {
     http.close()

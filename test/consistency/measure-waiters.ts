@@ -15,7 +15,7 @@ export interface WaiterFigures {
   /** Looks a second, of whomever, that the replica saw while all of them waited. */
   readonly looksPerSecond: number
   readonly addedMegabytes: number
-  /** From the catch-up (not before it) to the end of the wait. */
+  /** From the catch-up (not before it) to the end of the wait, as its answer tells it: to the look that proved it. */
   readonly waitP50Ms: number
   readonly waitP99Ms: number
   /** From the catch-up to the last answer: each of them reads a row. */
