@@ -122,12 +122,16 @@ export class TokenConsistency implements SessionConsistency {
   #await (reply: FastifyReply, given: { readonly record: RequestToken, readonly position: Position, readonly done: (arrival: Arrival) => void }): void {
     const { record, position, done } = given
     const { servers } = this.#registration
-    const gone = new AbortController()
-    const onClose = (): void => { if (!reply.raw.writableFinished) gone.abort() }
-    reply.raw.once('close', onClose)
     const startedAtMs = monotonicMs()
     const timeoutMs = this.#budgetMs(record.settings)
-    servers.waiter.wait(position, { timeoutMs, signal: gone.signal }).then(({ outcome, endedAtMs }) => {
+    const wait = servers.waiter.wait(position, { timeoutMs })
+    let gone = false
+    const onClose = (): void => {
+      gone = !reply.raw.writableFinished
+      if (gone) wait.leave()
+    }
+    reply.raw.once('close', onClose)
+    wait.ended.then(({ outcome, endedAtMs }) => {
       reply.raw.removeListener('close', onClose)
       record.waited = true
       record.waitedMs = endedAtMs - startedAtMs
@@ -135,7 +139,7 @@ export class TokenConsistency implements SessionConsistency {
       switch (outcome) {
         case 'reached':
         case 'promoted': done('here'); break
-        case 'aborted': done(gone.signal.aborted ? 'gone' : 'here'); break
+        case 'aborted': done(gone ? 'gone' : 'here'); break
         // Several servers behind one name: the read itself looks, on its own connection.
         case 'unreachable': done(servers.local.facts.members === 'several' ? 'here' : 'primary'); break
         case 'timeout': done('primary'); break

@@ -157,7 +157,7 @@ export class Routing {
   /** Holds no connection and no transaction meanwhile. */
   async #wait (position: Position, progress: Progress): Promise<void> {
     progress.waited = true
-    const { outcome } = await this.shared.servers.waiter.wait(position, { timeoutMs: this.scope.waitMs })
+    const { outcome } = await this.shared.servers.waiter.wait(position, { timeoutMs: this.scope.waitMs }).ended
     if (outcome === 'reached') progress.look = 'untried'
   }
 

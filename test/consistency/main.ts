@@ -200,7 +200,7 @@ function waiterClaims (found: WaiterFigures): Claim[] {
     { claim: `${name}: one poller (a look every 2 ms at most)`, found: `${Math.round(found.looksPerSecond)} looks/s`, met: found.looksPerSecond > 0 && found.looksPerSecond <= 550, kind: 'promise' },
     { claim: `${name}: less than 100 MB above idle`, found: `${found.addedMegabytes.toFixed(1)} MB`, met: found.addedMegabytes < 100, kind: 'promise' },
     { claim: `${name}: all are answered`, found: String(found.answered), met: found.answered === found.requests, kind: 'promise' },
-    { claim: `${name}: the look that ends the wait is back within 10 ms of the catch-up (p99)`, found: `${ms(found.waitP99Ms)} (p50 ${ms(found.waitP50Ms)}; they go on one by one, the last answer after ${ms(found.lastAnswerMs)})`, met: found.waitP99Ms <= 10, kind: 'figure' },
+    { claim: `${name}: all are released within 10 ms of the catch-up (p99)`, found: `${ms(found.waitP99Ms)} (p50 ${ms(found.waitP50Ms)}; each then reads a row, the last answer after ${ms(found.lastAnswerMs)})`, met: found.waitP99Ms <= 10, kind: 'figure' },
   ]
 }
 

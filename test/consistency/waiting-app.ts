@@ -20,7 +20,7 @@ declare module 'fastify' {
   interface FastifyRequest { arrivedAtMs: number }
 }
 
-/** As the answer tells it: from the request's arrival to the moment at which this process knew that the replica had caught up. */
+/** As the answer tells it: from the request's arrival to its release by the waiter. */
 const WAIT = /wait;dur=([\d.]+)/
 
 const waitsEndedAtMs: number[] = []

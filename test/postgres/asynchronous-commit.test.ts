@@ -31,14 +31,14 @@ await t.test('a token that lands at the start of a page is reached on an idle pr
     t.fail(`no commit of ${MAX_TRIES} ended a page`)
     return
   }
-  t.equal((await far.servers.waiter.wait(landed, { timeoutMs: 5_000 })).outcome, 'reached')
+  t.equal((await far.servers.waiter.wait(landed, { timeoutMs: 5_000 }).ended).outcome, 'reached')
 })
 
 await t.test('the token covers its own commit: asynchronous or not, with a deferred constraint', async (t) => {
   for (let i = 0; i < 20; i++) {
     await db.$transaction(async (tx) => { await tx.$executeRawUnsafe("insert into note (text, other) values ('a', 1)") }, { synchronousCommit: i % 2 === 0 ? 'off' : 'on' })
     const [row] = await near.db.$queryRawUnsafe<{ n: number }[]>('select count(*)::int as n from note')
-    t.equal((await far.servers.waiter.wait(last(), { timeoutMs: 5_000 })).outcome, 'reached')
+    t.equal((await far.servers.waiter.wait(last(), { timeoutMs: 5_000 }).ended).outcome, 'reached')
     const [seen] = await database.exec('select count(*)::int as n from note', 'iad')
     t.ok(Number(seen?.['n']) >= Number(row?.n), 'the standby shows it once it has reached the token')
   }

@@ -21,7 +21,7 @@ await t.test('the token of a two-phase commit is not short', async (t) => {
     const position = request.commits.at(-1)?.position
     t.ok(request.commits.length > before && position !== undefined, 'COMMIT PREPARED is a write, and its position is known')
     if (position === undefined) return
-    t.equal((await far.servers.waiter.wait(position, { timeoutMs: 5_000 })).outcome, 'reached')
+    t.equal((await far.servers.waiter.wait(position, { timeoutMs: 5_000 }).ended).outcome, 'reached')
     const [row] = await cluster.query('iad', `select count(*) as n from note where id = ${i}`)
     t.equal(row?.['n'], '1', 'the standby shows it once it has reached the token')
   }
