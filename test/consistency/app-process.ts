@@ -19,7 +19,10 @@ export class AppProcess<Question extends Ask> {
 
   async ask<T> (question: Question): Promise<T> {
     return await new Promise<T>((resolve, reject) => {
+      const onExit = (code: number | null): void => { reject(new Error(`the app's process has ended with ${code ?? 'a signal'} before its answer`)) }
+      this.#process.once('exit', onExit)
       this.#process.once('message', (reply: Reply) => {
+        this.#process.off('exit', onExit)
         if ('error' in reply) reject(new Error(reply.error))
         else resolve(reply.value as T) // what the question's answer is
       })
@@ -28,7 +31,7 @@ export class AppProcess<Question extends Ask> {
   }
 
   async end (): Promise<void> {
-    if (this.#process.exitCode !== null) return
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const exited = new Promise<void>((resolve) => this.#process.once('exit', () => resolve()))
     this.#process.disconnect()
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), 5_000)

@@ -21,6 +21,9 @@ await cluster.waitForReplay()
 const installed = await InstalledPackage.make(pinned('fastify', 'typescript', '@types/node', '@fastify/secure-session'))
 t.teardown(async () => { await installed.remove() })
 
+/** The compiler that this package is made with, and the native one, which a user who installs TypeScript today has. */
+const compilers: Readonly<Record<string, readonly string[]>> = { 'TypeScript 5': ['tsc'], 'TypeScript 7': ['--yes', '--package', 'typescript@7', 'tsc'] }
+
 const regions = { DATABASE_URL: primary, DATABASE_REPLICA_URL: replica, FLY_REGION: 'nrt', PRIMARY_REGION: 'fra' }
 
 /** A JavaScript app; `routes` is put behind the registration. */
@@ -60,8 +63,10 @@ await app.close()
     compilerOptions: { target: 'es2023', module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, types: ['node'], allowImportingTsExtensions: true, rewriteRelativeImportExtensions: true, outDir: 'out' },
     files: ['use.ts'],
   }))
-  const compiled = await installed.command('npx', ['tsc', '-p', '.'])
-  t.equal(compiled.code, 0, compiled.text)
+  for (const [name, tsc] of Object.entries(compilers)) {
+    const compiled = await installed.command('npx', [...tsc, '-p', '.'])
+    t.equal(compiled.code, 0, `${name}: ${compiled.text}`)
+  }
   const ran = await installed.command(process.execPath, ['out/use.js'], regions)
   t.match(ran.text, /200 Hello 200 true/)
   t.equal(ran.code, 0, ran.text)
@@ -77,8 +82,10 @@ await app.register(multiRegion, { schema })
 app.get('/', (request) => request.db.post.findMany())
 `)
   await installed.write('tsconfig.mistakes.json', JSON.stringify({ extends: './tsconfig.json', files: ['mistakes.ts'], compilerOptions: { noEmit: true } }))
-  const unregistered = await installed.command('npx', ['tsc', '-p', 'tsconfig.mistakes.json'])
-  t.match(unregistered.text, /Property 'post' does not exist on type 'Database'/)
+  for (const [name, tsc] of Object.entries(compilers)) {
+    const unregistered = await installed.command('npx', [...tsc, '-p', 'tsconfig.mistakes.json'])
+    t.match(unregistered.text, /Property 'post' does not exist on type 'Database'/, name)
+  }
   await installed.write('mistakes.ts', `
 import { createClient } from 'fastify-multi-region'
 import * as schema from './db/schema.ts'
@@ -86,8 +93,10 @@ const db = createClient({ schema })
 await db.post.findMany({ select: { titel: true } })
 db.post.create({ data: { title: 'x' } }) satisfies PromiseLike<unknown>
 `)
-  const misspelt = await installed.command('npx', ['tsc', '-p', 'tsconfig.mistakes.json'])
-  t.match(misspelt.text, /'titel' does not exist[^\n]*Did you mean to write 'title'/)
+  for (const [name, tsc] of Object.entries(compilers)) {
+    const misspelt = await installed.command('npx', [...tsc, '-p', 'tsconfig.mistakes.json'])
+    t.match(misspelt.text, /'titel' does not exist[^\n]*Did you mean to write 'title'/, name)
+  }
 })
 
 await t.test('plain JavaScript, import and require', async (t) => {
