@@ -35,7 +35,7 @@ const SUITES = {
     name: OURS,
     measure: ({ operation, callers }, { url, seed }) => onClients(url, async (clients) => {
       const { run } = workloads[operation]
-      for (const client of clients) await warm((caller, i) => run(client, caller, i), 2000, Infinity)
+      for (const client of clients) await warm((caller, i) => run(client, caller, i), 2000)
       return await compare({
         baseline: RAW,
         rounds: 3,

@@ -12,7 +12,7 @@ export async function open ({ url, max }) {
     nested: (id) => db.user.findUnique({ where: { id }, select: { id: true, name: true, posts: { orderBy: { id: 'asc' }, select: { id: true, title: true, comments: { orderBy: { id: 'asc' }, select: { id: true, body: true } } } } } }),
     create: (title, authorId) => db.post.create({ data: { title, content: 'text', authorId } }),
     createNested: (title, authorId) => db.post.create({
-      data: { title, content: 'text', author: { connect: { id: authorId } }, comments: { create: [{ body: 'one', authorId }, { body: 'two', authorId }, { body: 'three', authorId }] } },
+      data: { title, content: 'text', authorId, comments: { create: [{ body: 'one', authorId }, { body: 'two', authorId }, { body: 'three', authorId }] } },
       select: { id: true, title: true },
     }),
     update: (id, views) => db.post.update({ where: { id }, data: { views } }),

@@ -35,10 +35,18 @@ export async function run ({ seed, quick, only }) {
     table(['figure', 'sizes', 'values', 'growth'], results.map(({ what, unit, points, growth }) => [
       what, points.map(({ n }) => n.toLocaleString('en')).join(' '), `${points.map(({ value }) => cutUp(value, value < 10 ? 2 : 0)).join(' ')} ${unit}`, growth,
     ]))
-    return { results, targets: printTargets(results.map(({ what, exponent, bound }) => ({ what: `growth of ${what}, exponent`, value: exponent, bound, better: 'less' }))) }
+    return { results, targets: printTargets(results.flatMap(targetsOf)) }
   } finally {
     await cluster.close()
   }
+}
+
+/** How it grows; and, where it is given, what the greatest size may cost. */
+function targetsOf ({ what, unit, points, exponent, bound, atMost }) {
+  const growth = { what: `growth of ${what}, exponent`, value: exponent, bound, better: 'less' }
+  if (atMost === undefined) return [growth]
+  const greatest = points.at(-1)
+  return [growth, { what: `${what}: ${unit} at ${greatest.n}`, value: greatest.value, bound: atMost, better: 'less' }]
 }
 
 /** Least squares of log(value) over log(n). */

@@ -1,5 +1,5 @@
 // Three regions on this machine, links with the distances that one meets between Frankfurt, Ashburn and Tokyo, an edge that
-// follows fly-replay, and one app built seven ways (servers/wide-area.js). The clients keep cookies, as browsers do.
+// follows fly-replay, and one app built seven ways, two of them in their fastest form as well (servers/wide-area.js). The clients keep cookies, as browsers do.
 // Distances dominate what is measured: 90, 230 and 160 ms there and back.
 
 import { randomBytes } from 'node:crypto'
@@ -13,7 +13,7 @@ export const description = 'one app in three regions, built seven ways: latency 
 const PRIMARY = 'fra'
 const REGIONS = ['fra', 'iad', 'nrt']
 const LATENCY = { 'fra-iad': 90, 'fra-nrt': 230, 'iad-nrt': 160 }
-const PEERS = ['primary', 'prisma-replicas', 'drizzle-replicas', 'method-rule']
+const PEERS = ['primary', 'prisma-replicas', 'prisma-replicas-named', 'drizzle-replicas', 'drizzle-replicas-prepared', 'method-rule']
 const WAYS = [...PEERS, 'ours-eventual', 'ours-time', 'ours-lsn']
 
 /** What one visit does. It answers how long its parts took, whether they were served in the client's region, and whether a read of its own write was stale. */
@@ -58,7 +58,7 @@ const together = (answers) => ({
 })
 
 /** Does the handler's own region ask the primary over the wide area? By construction of the way. */
-const queriesTravel = (way, path) => way === 'primary' || (way.endsWith('-replicas') && (path === '/posts' || path === '/login'))
+const queriesTravel = (way, path) => way === 'primary' || (way.includes('-replicas') && (path === '/posts' || path === '/login'))
 
 /** A browser in a region: one request after the other, cookies kept. */
 function browser (edge, { region, way, number }) {
