@@ -44,7 +44,7 @@ export async function run ({ seed, quick, only }) {
     for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, prisma, prismaFastest, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     for (const name of names) await sameAnswers(name, opened)
-    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 3000)
+    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 2000)
 
     const callersList = quick ? [1, 20] : [1, 20, 100]
     const rounds = quick ? 5 : 7
@@ -53,7 +53,7 @@ export async function run ({ seed, quick, only }) {
     const results = []
     for (const callers of callersList) {
       for (const name of names) {
-        await database.analyze()
+        await database.restore()
         const rows = await compare({
           baseline: BASELINE,
           rounds,

@@ -46,7 +46,7 @@ export async function run ({ seed, quick, only }) {
       // V8 compiles in the first seconds of a load, and a server runs for days.
       for (const server of all()) await load({ port: server.port, connections: 20, seconds: quick ? 2 : 3, requests: requestsOf(server.name) })
       for (const callers of callersList) {
-        await database.analyze()
+        await database.restore()
         const rows = await compare({
           baseline: BASELINE,
           rounds: quick ? 2 : 9,
