@@ -1,7 +1,6 @@
 // `$transaction(callback)`: the callback's statements on one connection of the server that the facts name, and never run a
 // second time unless the caller allowed it.
 
-import { PrimaryMovedError } from '../core/errors.ts'
 import type { DriverFailure } from '../core/driver-failure.ts'
 import type { Access, FailureDecision } from '../core/route-decision.ts'
 import { classify } from '../core/verdict.ts'
@@ -10,7 +9,7 @@ import { conflictError, raisedError } from './failure.ts'
 import type { Executor } from './operation.ts'
 import { pipeline } from './pipeline.ts'
 import { isOneServer, lookKind, lookStatements, type LookKind } from './position-look.ts'
-import { lookAt, newProgress, type Progress, type Routing } from './routing.ts'
+import { newProgress, type Progress, type Routing } from './routing.ts'
 import type { Target } from './target.ts'
 import { TransactionExecutor } from './transaction-executor.ts'
 import { closedError, OpenTransaction, positionOf, type BeginOptions } from './transaction.ts'
@@ -81,11 +80,7 @@ export class CallbackTransaction {
           continue
         }
       }
-      if (access === 'read' && this.#routing.isNoPrimary(connection, decision)) {
-        target.release(connection)
-        lookAt(target)
-        throw new PrimaryMovedError()
-      }
+      if (access === 'read' && this.#routing.isDemoted(connection, { target, reason: decision.reason, progress })) continue
       const signal = writes ? this.#routing.scope.state.beginWrite() : this.#routing.scope.state.signal
       if (signal !== undefined) {
         target.release(connection)

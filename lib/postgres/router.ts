@@ -6,7 +6,6 @@
 // 2. A connection is released (or destroyed) before anything is decided about its failure.
 // 3. A commit is made known (floor, token) before its caller sees the result.
 
-import { PrimaryMovedError } from '../core/errors.ts'
 import { DriverFailure } from '../core/driver-failure.ts'
 import type { Position } from '../core/freshness.ts'
 import type { Access } from '../core/route-decision.ts'
@@ -103,6 +102,7 @@ export class Router implements Executor {
   }
 
   #readOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
+    if (connection.onStandby === true && this.#routing.isDemoted(connection, { target, reason, progress: undefined })) return this.run(operationJob(compiled, work))
     const { onRouted, statementTimeoutMs } = this.#routing.scope
     const startedAtMs = onRouted === undefined ? 0 : this.#routing.shared.nowMs()
     return (statementTimeoutMs === undefined ? connection.query(work.statement) : connection.query(work.statement, { deadlineMs: statementTimeoutMs })).then(
@@ -224,11 +224,7 @@ export class Router implements Executor {
       target.release(connection)
       throw signal
     }
-    if (!mayWrite && this.#routing.isNoPrimary(connection, decision)) {
-      target.release(connection)
-      lookAt(target)
-      throw new PrimaryMovedError()
-    }
+    if (!mayWrite && this.#routing.isDemoted(connection, { target, reason: decision.reason, progress })) return { done: false }
 
     const look = decision.type === 'look' ? (progress.stranger ? 'full' : lookKind(target.facts)) : undefined
     const unlocated = job.access !== 'write' && target.name === 'primary' ? floor.unlocatedWrite : undefined

@@ -2,7 +2,7 @@
 // wait, the look, a connection, what a failure leads to. Which statement is sent, and what its answer is, belongs to those
 // who use it: the router for operations, and callback transactions.
 
-import { ClientClosedError } from '../core/errors.ts'
+import { ClientClosedError, PrimaryMovedError } from '../core/errors.ts'
 import { DriverFailure } from '../core/driver-failure.ts'
 import { anyFreshness, type Position } from '../core/freshness.ts'
 import { decideAfterFailure, decideRoute, type Access, type CaptureReason, type FailureDecision, type RefuseReason, type ReplayFact, type RouteDecision, type ServerView, type Unit } from '../core/route-decision.ts'
@@ -235,16 +235,26 @@ export class Routing {
     progress.replay = 'blocked'
   }
 
-  /** A session says that the local server is no standby, against the facts: look, and do without it if that does not help. */
+  /** A session says of its server what the facts do not: look, and do without the local server if that does not help. */
   contradicted (progress: Progress): void {
     if (progress.conflicts >= this.shared.retries.conflicts) progress.withoutLocal = true
     progress.conflicts++
     progress.facts = 'doubtful'
   }
 
-  /** A fresh read on a server that says by itself that it is a standby would be a stale one. */
-  isNoPrimary (connection: Connection, decision: RouteDecision): boolean {
-    return decision.type === 'primary' && decision.reason !== 'replica-down' && connection.onStandby === true
+  /**
+   * A read goes to a server because that is the primary, and the session says that it is on a standby: demoted, and not
+   * noticed yet. The answer would be a stale one, unless any will do. @throws FST_MR_PRIMARY_MOVED where it is not the local server
+   */
+  isDemoted (connection: Connection, { target, reason, progress }: { readonly target: Target, readonly reason: string, readonly progress: Progress | undefined }): boolean {
+    if (connection.onStandby !== true || (target.name === 'local' ? reason !== 'local-is-primary' : reason === 'replica-down' && !this.scope.floor.isRaised)) return false
+    target.release(connection)
+    if (target.name === 'primary') {
+      lookAt(target)
+      throw new PrimaryMovedError()
+    }
+    if (progress !== undefined) this.contradicted(progress)
+    return true
   }
 
   /** What a look says; `epoch` as it was before it was sent. */

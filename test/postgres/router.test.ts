@@ -180,6 +180,35 @@ await t.test('a demotion that nobody has noticed: the refused write is replayed 
   }))
 })
 
+await t.test('a demotion that nobody has noticed: what must be fresh is not read from the standby that took its place', async (t) => {
+  const { cluster, clients, localLink } = await start(t, { local: 'fra', health: { interval: 30_000 } })
+  const request = clients.request()
+  const db = typed(request)
+  await cluster.server('iad').query('select pg_wal_replay_pause()')
+  await db.note.create({ data: { text: 'first' } })
+  const reads: Readonly<Record<string, () => PromiseLike<unknown>>> = {
+    'one statement': () => db.note.findMany(),
+    'raw SQL': () => db.$queryRaw`select text from note`,
+    'an array': async () => (await db.$transaction([db.note.findMany()]))[0],
+    'a callback': () => db.$transaction((tx) => tx.note.findMany(), { readOnly: true }),
+  }
+  for (const [name, read] of Object.entries(reads)) {
+    const epoch = clients.servers.local.epoch
+    localLink.retarget({ host: '127.0.0.1', port: cluster.server('iad').port }, 'iad')
+    localLink.reset()
+    await waitFor('the connections to be gone', () => clients.servers.local.epoch > epoch, { everyMs: 1 })
+    t.equal(clients.servers.facts.local.role, 'primary', `${name}: not noticed`)
+    const seen = await read().then((rows) => (rows as { text: string }[]).map(({ text }) => text), (error: { statusCode: number }) => error.statusCode)
+    t.ok(seen === 503 || (Array.isArray(seen) && seen.includes('first')), `${name}: ${JSON.stringify(seen)}`)
+    localLink.retarget({ host: '127.0.0.1', port: cluster.server('fra').port }, 'fra')
+    localLink.reset()
+    await waitFor('the primary to be back', async () => {
+      await clients.servers.local.probe()
+      return clients.servers.facts.local.writable
+    })
+  }
+})
+
 await t.test('a promotion here: writes run here from then on', async (t) => {
   const { cluster, clients, count } = await start(t, { local: 'iad' })
   const db = clients.db as unknown as Db
