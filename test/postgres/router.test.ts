@@ -209,6 +209,26 @@ await t.test('a demotion that nobody has noticed: what must be fresh is not read
   }
 })
 
+await t.test('without its replica, a read past an own write is not served by a primary that was demoted unnoticed', async (t) => {
+  const { cluster, clients, localLink, primaryLink } = await start(t, { local: 'iad', health: { interval: 30_000, cooldown: 30_000 } })
+  const db = clients.db as unknown as Db
+  await cluster.server('iad').query('select pg_wal_replay_pause()')
+  await db.note.create({ data: { text: 'first' } })
+  t.equal((await db.note.findMany()).length, 1, 'from the primary, and located')
+  localLink.retarget({ host: '127.0.0.1', port: 9 }, 'nowhere')
+  localLink.reset()
+  await waitFor('the replica to be given up', async () => {
+    await clients.servers.local.probe()
+    return clients.servers.facts.local.breaker === 'open'
+  })
+  const { epoch } = clients.servers.primary
+  primaryLink.retarget({ host: '127.0.0.1', port: cluster.server('iad').port }, 'iad')
+  primaryLink.reset()
+  await waitFor('the connections to be gone', () => clients.servers.primary.epoch > epoch, { everyMs: 1 })
+  t.equal(clients.servers.facts.primary.role, 'primary', 'not noticed')
+  await t.rejects(db.note.findMany(), { code: 'FST_MR_PRIMARY_MOVED' })
+})
+
 await t.test('a promotion here: writes run here from then on', async (t) => {
   const { cluster, clients, count } = await start(t, { local: 'iad' })
   const db = clients.db as unknown as Db
