@@ -13,7 +13,8 @@ function run (command, args, options = {}) {
   }
 }
 
-if (!existsSync(new URL('node_modules/postgres', import.meta.url))) {
+const { dependencies } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+if (Object.keys(dependencies).some((name) => !existsSync(new URL(`node_modules/${name}`, import.meta.url)))) {
   console.log('installing the peers that are measured (once)')
   run('npm', ['ci', '--no-audit', '--no-fund'])
 }

@@ -1,5 +1,6 @@
 // Three regions on this machine, links with the distances that one meets between Frankfurt, Ashburn and Tokyo, an edge that
-// follows fly-replay, and one app built seven ways, two of them in their fastest form as well (servers/wide-area.js). The clients keep cookies, as browsers do.
+// follows fly-replay, and one app built seven ways, two of them in their fastest form as well (servers/wide-area.js). The
+// clients keep cookies, as browsers do.
 // Distances dominate what is measured: 90, 230 and 160 ms there and back.
 
 import { randomBytes } from 'node:crypto'

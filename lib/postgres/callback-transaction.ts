@@ -80,7 +80,10 @@ export class CallbackTransaction {
           continue
         }
       }
-      if (access === 'read' && this.#routing.isDemoted(connection, { target, reason: decision.reason, progress })) continue
+      if (access === 'read' && this.#routing.isDemoted(connection, target, decision.reason)) {
+        this.#routing.leaveDemoted(connection, target, progress)
+        continue
+      }
       const signal = writes ? this.#routing.scope.state.beginWrite() : this.#routing.scope.state.signal
       if (signal !== undefined) {
         target.release(connection)

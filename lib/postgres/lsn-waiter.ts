@@ -170,13 +170,14 @@ export class LsnWaiter {
 
   #tick (): void {
     const nowMs = this.#nowMs()
+    const over: Waiter[] = []
     for (;;) {
       const first = this.#byExpiry.peek()
       if (first === undefined || (first.resolve !== undefined && !this.#isOver(first, nowMs))) break
       this.#byExpiry.pop()
-      this.#settle([first], 'timeout')
+      over.push(first)
     }
-    this.#sweep()
+    this.#settle(over, 'timeout')
     if (this.#waiting > 0 && !this.#looking) this.#look()
   }
 

@@ -102,7 +102,10 @@ export class Router implements Executor {
   }
 
   #readOn (connection: Connection, target: Target, compiled: CompiledOperation, work: StatementWork, reason: string): Promise<unknown> {
-    if (connection.onStandby === true && this.#routing.isDemoted(connection, { target, reason, progress: undefined })) return this.run(operationJob(compiled, work))
+    if (this.#routing.isDemoted(connection, target, reason)) {
+      target.release(connection)
+      return this.run(operationJob(compiled, work))
+    }
     const { onRouted, statementTimeoutMs } = this.#routing.scope
     const startedAtMs = onRouted === undefined ? 0 : this.#routing.shared.nowMs()
     return (statementTimeoutMs === undefined ? connection.query(work.statement) : connection.query(work.statement, { deadlineMs: statementTimeoutMs })).then(
@@ -224,7 +227,10 @@ export class Router implements Executor {
       target.release(connection)
       throw signal
     }
-    if (!mayWrite && this.#routing.isDemoted(connection, { target, reason: decision.reason, progress })) return { done: false }
+    if (!mayWrite && this.#routing.isDemoted(connection, target, decision.reason)) {
+      this.#routing.leaveDemoted(connection, target, progress)
+      return { done: false }
+    }
 
     const look = decision.type === 'look' ? (progress.stranger ? 'full' : lookKind(target.facts)) : undefined
     const unlocated = job.access !== 'write' && target.name === 'primary' ? floor.unlocatedWrite : undefined

@@ -244,17 +244,21 @@ export class Routing {
 
   /**
    * A read goes to a server because that is the primary, and the session says that it is on a standby: demoted, and not
-   * noticed yet. The answer would be a stale one, unless any will do. @throws FST_MR_PRIMARY_MOVED where it is not the local server
+   * noticed yet. The answer would be a stale one, unless any will do.
    */
-  isDemoted (connection: Connection, { target, reason, progress }: { readonly target: Target, readonly reason: string, readonly progress: Progress | undefined }): boolean {
-    if (connection.onStandby !== true || (target.name === 'local' ? reason !== 'local-is-primary' : reason === 'replica-down' && !this.scope.floor.isRaised)) return false
+  isDemoted (connection: Connection, target: Target, reason: string): boolean {
+    return connection.onStandby === true && (target.name === 'local' ? reason === 'local-is-primary' : reason !== 'replica-down' || this.scope.floor.isRaised)
+  }
+
+  /** Its connection is given back, and the read is placed anew. @throws FST_MR_PRIMARY_MOVED where it was not the local server */
+  leaveDemoted (connection: Connection, target: Target, progress: Progress): void {
     target.release(connection)
-    if (target.name === 'primary') {
-      lookAt(target)
-      throw new PrimaryMovedError()
+    if (target.name === 'local') {
+      this.contradicted(progress)
+      return
     }
-    if (progress !== undefined) this.contradicted(progress)
-    return true
+    lookAt(target)
+    throw new PrimaryMovedError()
   }
 
   /** What a look says; `epoch` as it was before it was sent. */

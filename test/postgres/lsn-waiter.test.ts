@@ -52,6 +52,7 @@ await t.test('waiters are released in the order of their positions, by one polle
   await database.resumeReplay('iad')
   const ended = await Promise.all(waits)
   t.same(new Set(ended.map(({ outcome }) => outcome)), new Set(['reached']))
+  t.ok(ended.every(({ endedAtMs }) => endedAtMs >= startedAt && endedAtMs <= performance.now()), 'released behind the catch-up')
   t.ok(waiter.looks - looksBefore <= (performance.now() - startedAt) / 2 + 2, 'at most one look in 2 ms')
   t.equal(waiter.size, 1, 'whoever waits for more still waits')
   waiter.close()
