@@ -1,8 +1,10 @@
 // What happens to the servers meanwhile: lag, pauses, crashes, restarts, promotions; in an order that the seed gives.
 
-import { parseLsn } from '../../lib/core/lsn.ts'
+import type { Lsn } from '../../lib/core/lsn.ts'
 import { waitFor, type Cluster } from '../../lib/testing/index.ts'
+import { writersBehind } from './dead-primary.ts'
 import type { Failover } from './history.ts'
+import { positionIn } from './log-position.ts'
 import type { Seeded } from './seeded.ts'
 
 export type ChaosEvent =
@@ -102,15 +104,9 @@ export class Chaos {
     const [row] = await cluster.query(candidate, 'select pg_last_wal_receive_lsn()::text as received')
     await cluster.promote(candidate)
     const newTimeline = await this.#timeline()
-    this.failovers.push({
-      endedTimeline,
-      newTimeline,
-      synchronous: kind === 'synchronous',
-      startedMs,
-      received: positionIn(row?.['received']),
-      switchPoint: await this.#switchPoint(endedTimeline, newTimeline),
-    })
-    const follows = await this.#follows(other, newTimeline)
+    const switchPoint = await this.#switchPoint(endedTimeline, newTimeline)
+    const [taken, follows] = await Promise.all([writersBehind(cluster.server(old), switchPoint), this.#follows(other, newTimeline)])
+    this.failovers.push({ endedTimeline, newTimeline, synchronous: kind === 'synchronous', startedMs, received: positionIn(row?.['received']), switchPoint, taken })
     // Left behind on the branch that ended, it goes on answering for a while.
     await pause(random.integer(200, 800))
     if (!follows) await cluster.rejoin(other)
@@ -123,7 +119,7 @@ export class Chaos {
     return Number.parseInt(row?.['timeline'] ?? '', 16)
   }
 
-  async #switchPoint (ended: number, made: number): Promise<bigint> {
+  async #switchPoint (ended: number, made: number): Promise<Lsn> {
     const file = `pg_wal/${made.toString(16).toUpperCase().padStart(8, '0')}.history`
     const [row] = await this.#cluster.query('primary', `select pg_read_file('${file}') as history`)
     const line = row?.['history']?.split('\n').find((one) => one.startsWith(`${ended}\t`))
@@ -163,12 +159,6 @@ export class Chaos {
     }
     await cluster.waitForReplay(undefined, { withinMs: 30_000 })
   }
-}
-
-function positionIn (text: string | null | undefined): bigint {
-  const lsn = typeof text === 'string' ? parseLsn(text) : undefined
-  if (lsn === undefined) throw new Error(`"${String(text)}" is not a position in the log`)
-  return lsn
 }
 
 async function pause (ms: number): Promise<void> {

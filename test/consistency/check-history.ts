@@ -7,9 +7,9 @@
 // strong-reads       (consistency `strong`) all that was acknowledged before the read began
 // monotonic-writes   a session's writes take effect in its order
 // durable-writes     what was acknowledged is there at the end; a failover without a synchronous standby may lose
-//                    what lay beyond the promoted server's log, and that must be shown by positions
+//                    what lay beyond the promoted server's log, and the dead primary's log must show that it did
 // written-once       no write is there twice, none that was refused is there at all
-// real-states        what a read returns was written, to that register, in that version
+// real-states        what a read returns was written and committed, to that register, in that version
 // covering-stamps    a token's position lies behind its write
 //
 // A failover that loses writes takes them from those who have seen them: a lost write is a floor for reads until
@@ -43,8 +43,8 @@ export interface Violation {
 export interface LostWrite {
   readonly write: Write
   readonly failover: Failover
-  /** `beyond`: it began behind the switch point. `straddles`: it began before it and had ended behind it. */
-  readonly proof: 'beyond' | 'straddles'
+  /** The end of its commit in the log that was left. */
+  readonly committedAt: bigint
 }
 
 export interface Judgement {
@@ -112,21 +112,16 @@ class Judge {
 
   #judgeLoss (write: Write): void {
     const lost = (why: string): void => { this.#found('durable-writes', write, `${write.id} was acknowledged and is not in the database: ${why}`) }
-    if (write.before === undefined || write.version === undefined) {
-      lost('its position is not known')
-      return
-    }
-    const failover = this.#failoverThatTook(write)
-    if (failover === undefined) lost(`no failover left its timeline ${write.version.timeline} before its place in the log (${write.before} to ${write.stamped ?? 'unknown'})`)
+    const failover = this.#failoverThatTook(write.id)
+    const committedAt = failover?.taken.get(write.id)
+    if (failover === undefined || committedAt === undefined) lost('no primary that died had its commit behind the point where the next timeline began')
     else if (failover.synchronous) lost('a synchronous standby was promoted')
-    else this.#lost.push({ write, failover, proof: write.before >= failover.switchPoint ? 'beyond' : 'straddles' })
+    else if (committedAt <= failover.received) lost(`its commit ended at ${committedAt}, and the promoted server had received the log up to ${failover.received}`)
+    else this.#lost.push({ write, failover, committedAt })
   }
 
-  /** The first one whose new timeline has no room for it: what survives one failover may be taken by the next. */
-  #failoverThatTook ({ version, before, stamped }: Write): Failover | undefined {
-    if (version === undefined || before === undefined) return undefined
-    return this.#history.failovers.find(({ endedTimeline, switchPoint }) =>
-      endedTimeline >= version.timeline && (before >= switchPoint || (stamped !== undefined && stamped > switchPoint)))
+  #failoverThatTook (writer: string): Failover | undefined {
+    return this.#history.failovers.find(({ taken }) => taken.has(writer))
   }
 
   #judgeSession (operations: readonly Operation[]): void {
@@ -142,7 +137,7 @@ class Judge {
         if (one.outcome !== 'acknowledged' || one.version === undefined) continue
         this.#judgeWriteOrder(last, one)
         last = one
-        own.raise(one.key, one.version, this.#lossOf(one.id, one.version))
+        own.raise(one.key, one.version, this.#lossOf(one.id))
         if (this.#survivors.has(one.id)) {
           ownPrefixMs = Math.max(ownPrefixMs, one.invokedMs)
           ownTimeline = Math.max(ownTimeline, one.version.timeline)
@@ -154,27 +149,21 @@ class Judge {
       const monotonic = one.consistency === 'monotonic'
       this.#judgeFloor('read-your-writes', one, own)
       if (monotonic) this.#judgeFloor('monotonic-reads', one, read)
-      if (one.version.timeline < ownTimeline && this.#lossOf(one.writer, one.version) !== undefined) {
+      if (one.version.timeline < ownTimeline && this.#lossOf(one.writer) !== undefined) {
         this.#found('consistent-prefix', one, `session ${one.session} has written on timeline ${ownTimeline} and saw ${show(one.version)} of ${one.key}, which that timeline does not have`)
       }
       this.#judgePrefix('consistent-prefix', one, monotonic ? Math.max(ownPrefixMs, readPrefixMs) : ownPrefixMs)
       if (one.consistency === 'strong') this.#judgePrefix('strong-reads', one, one.invokedMs)
       if (!monotonic) continue
-      read.raise(one.key, one.version, this.#lossOf(one.writer, one.version))
+      read.raise(one.key, one.version, this.#lossOf(one.writer))
       const writer = this.#writes.get(one.writer ?? '')
       if (writer !== undefined && this.#survivors.has(writer.id)) readPrefixMs = Math.max(readPrefixMs, writer.invokedMs)
     }
   }
 
   /** From when on a version is gone; undefined: it is still there, or came with the first data. */
-  #lossOf (writer: string | undefined, version: Version): number | undefined {
-    if (writer === undefined || version.number === 0 || this.#survivors.has(writer)) return undefined
-    const write = this.#writes.get(writer)
-    // Of a write that nobody acknowledged no position is known: gone with the first failover that may have taken it.
-    const failover = write?.before === undefined
-      ? this.#history.failovers.find((one) => one.endedTimeline >= version.timeline)
-      : this.#failoverThatTook(write)
-    return failover?.startedMs
+  #lossOf (writer: string | undefined): number | undefined {
+    return writer === undefined ? undefined : this.#failoverThatTook(writer)?.startedMs
   }
 
   #judgeFloor (guarantee: 'read-your-writes' | 'monotonic-reads', read: Read, floors: Floors): void {
@@ -209,6 +198,10 @@ class Judge {
     const writer = this.#writes.get(read.writer ?? '')
     if (writer === undefined || writer.key !== read.key) {
       this.#found('real-states', read, `${read.key} held ${show(read.version)} by ${read.writer ?? 'nobody'}, who never wrote it`)
+      return
+    }
+    if (!this.#survivors.has(writer.id) && this.#failoverThatTook(writer.id) === undefined) {
+      this.#found('real-states', read, `${read.key} held ${show(read.version)} by ${writer.id}, which no primary ever committed`)
       return
     }
     const written = writer.version ?? this.#versions.get(`${writer.id} ${read.key}`)

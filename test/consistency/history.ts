@@ -73,6 +73,8 @@ export interface Failover {
   readonly received: bigint
   /** From the new primary's timeline history. */
   readonly switchPoint: bigint
+  /** Writers whose commits lay behind the switch point, with the end of each commit: from the dead primary's own log. */
+  readonly taken: ReadonlyMap<string, bigint>
 }
 
 /** One committed write, as the database tells at the end. */

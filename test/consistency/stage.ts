@@ -9,6 +9,7 @@ import { buildRegisterApp, REGISTER_TABLES } from './register-app.ts'
 
 export const REGIONS = ['fra', 'iad', 'nrt'] as const
 export const PRIMARY_REGION = 'fra'
+export const DATABASE = 'registers'
 
 export interface StageOptions {
   /** Round trip between regions. */
@@ -28,9 +29,9 @@ export class Stage {
   }
 
   static async open ({ latencyMs, registers, storage = 'fast' }: StageOptions): Promise<Stage> {
-    const cluster = await startCluster({ regions: REGIONS, primaryRegion: PRIMARY_REGION, latency: latencyMs, edge: 'off', ...(storage === 'durable' && { storage: 'disk', postgres: { fsync: true } }) })
+    const cluster = await startCluster({ regions: REGIONS, primaryRegion: PRIMARY_REGION, database: DATABASE, latency: latencyMs, edge: 'off', ...(storage === 'durable' && { storage: 'disk', postgres: { fsync: true } }) })
     try {
-      await cluster.query('primary', `${REGISTER_TABLES}; insert into register (key, version, writer) select 'r' || n, 0, 'seed' from generate_series(1, ${registers}) n; create table tick (n int)`)
+      await cluster.query('primary', `${REGISTER_TABLES}; create extension pg_walinspect; insert into register (key, version, writer) select 'r' || n, 0, 'seed' from generate_series(1, ${registers}) n; create table tick (n int)`)
       await cluster.waitForReplay()
     } catch (failure) {
       await cluster.close()

@@ -84,7 +84,7 @@ class Simulation {
     const synchronous = step.does === 'synchronous-failover'
     const kept = synchronous ? this.#log.length : Math.floor(this.#log.length * (0.9 + 0.1 * step.freshness))
     const switchPoint = this.#positionOf(kept)
-    this.failovers.push({ endedTimeline: this.#timeline, newTimeline: this.#timeline + 1, synchronous, startedMs: this.#ms, received: switchPoint, switchPoint })
+    this.failovers.push({ endedTimeline: this.#timeline, newTimeline: this.#timeline + 1, synchronous, startedMs: this.#ms, received: switchPoint, switchPoint, taken: new Map(this.#log.slice(kept).map(({ id }, index) => [id, this.#positionOf(kept + index) + 8n])) })
     this.#log = this.#log.slice(0, kept)
     this.#timeline++
     for (const floors of [this.#written, this.#seen]) for (const [session, floor] of floors) floors.set(session, Math.min(floor, kept))
@@ -142,7 +142,7 @@ export function plant (history: History, guarantee: Guarantee): History {
     }
     case 'durable-writes': {
       // It lay before the point where the promoted server's log ended.
-      const failover = { endedTimeline: timeline, newTimeline: timeline + 1, synchronous: false, startedMs: sinceMs + 50, received: 2_000_000n, switchPoint: 2_000_000n }
+      const failover = { endedTimeline: timeline, newTimeline: timeline + 1, synchronous: false, startedMs: sinceMs + 50, received: 2_000_000n, switchPoint: 2_000_000n, taken: new Map() }
       return add([w1], [], failover)
     }
     case 'written-once': return add([w1], [w1, w1])
