@@ -1,18 +1,10 @@
 // Prints tables and targets, and keeps what was measured in results/<suite>.json.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
-import { createRequire } from 'node:module'
 
-const require = createRequire(import.meta.url)
-
-const version = (name) => {
-  try {
-    return require(`${name}/package.json`).version
-  } catch {
-    return undefined // not every package exports its package.json
-  }
-}
+/** From the file: not every package exports its package.json. */
+const version = (name) => JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version
 
 export function machine () {
   return {
@@ -23,8 +15,8 @@ export function machine () {
     node: process.version,
     // Far above what the suite itself needs (about 2): other work ran beside it, and spoiled the absolute figures at least.
     loadAverage: Math.round(loadavg()[0] * 10) / 10,
-    versions: Object.fromEntries(['fastify', 'fastify-multi-region', 'postgres', 'pg', 'drizzle-orm', 'kysely', '@prisma/client', '@zenstackhq/orm', '@fastify/postgres']
-      .map((name) => [name, version(name)]).filter(([, found]) => found !== undefined)),
+    versions: Object.fromEntries(['fastify', 'fastify-multi-region', 'postgres', 'pg', 'drizzle-orm', 'kysely', 'kysely-postgres-js', '@prisma/client', '@zenstackhq/orm', '@fastify/postgres']
+      .map((name) => [name, version(name)])),
   }
 }
 

@@ -122,6 +122,11 @@ function routes (scope, storeOf) {
     await readUsers(store, Number(queries) - (mine === undefined ? 0 : 1))
     return { region: FLY_REGION, sees: mine === undefined ? undefined : (await store.post(Number(mine))) != null }
   })
+  scope.get('/rows', async (request) => {
+    const store = storeOf(request)
+    const [user, post] = [await store.user(Number(request.query.id)), await store.post(Number(request.query.id))]
+    return { user, post, same: await store.userByEmail(user.email) }
+  })
   scope.get('/me', async (request) => ({ region: FLY_REGION, name: (await storeOf(request).user(Number(request.query.id)))?.name }))
   // A POST that only reads, as GraphQL and search are; the plugin is told so, as its docs recommend.
   scope.post('/search', { config: { multiRegion: { intent: 'read' } } }, async (request) => {

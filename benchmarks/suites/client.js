@@ -7,7 +7,7 @@ import { compare, drive } from '../harness/rounds.js'
 import { cut, cutUp, printTargets, table } from '../harness/report.js'
 import { open as raw } from '../contenders/raw.js'
 import { open as ours } from '../contenders/ours.js'
-import { open as kysely } from '../contenders/kysely.js'
+import { open as kysely, openFastest as kyselyFastest } from '../contenders/kysely.js'
 import { open as drizzle, openPrepared as drizzlePrepared } from '../contenders/drizzle.js'
 import { open as prisma, openFastest as prismaFastest } from '../contenders/prisma.js'
 import { open as zenstack } from '../contenders/zenstack.js'
@@ -41,7 +41,7 @@ export async function run ({ seed, quick, only }) {
   const database = await startDatabase()
   const opened = []
   try {
-    for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, prisma, prismaFastest, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
+    for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, kyselyFastest, prisma, prismaFastest, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     for (const name of names) await sameAnswers(name, opened)
     for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 2000)
@@ -114,7 +114,7 @@ function targets (results) {
       list.push({ what: `${operation}, 20 callers, ratio to ${BASELINE}`, value: own.rateRatio.median, bound: 1, better: 'more' })
       list.push({ what: `${operation}, 20 callers, ratio of p99`, value: own.p99Ratio.median, bound: 0.7, better: 'less' })
     }
-    list.push({ what: `${operation}, ${callers} callers, against the best peer (${best.name})`, value: own.rateRatio.median / best.rateRatio.median, bound: 1, better: 'more' })
+    list.push({ what: `${operation}, ${callers} caller${callers === 1 ? '' : 's'}, against the best peer (${best.name})`, value: own.rateRatio.median / best.rateRatio.median, bound: 1, better: 'more' })
   }
   return list
 }

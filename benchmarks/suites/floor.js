@@ -3,6 +3,7 @@
 // for. Above it, layer by layer: postgres.js, this package's session alone, the whole typed client, and Fastify around it.
 // One caller; each layer's share is the difference of two medians of the same rounds.
 
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import Fastify from 'fastify'
@@ -38,11 +39,14 @@ export async function run ({ seed, quick }) {
 
     const layers = [
       ['socket', () => bare.ask()],
-      ['postgres.js', (_caller, i) => sql`select id, email, name, created_at from users where id = ${1 + i % 500}`],
+      ['postgres.js', (_caller, i) => sql`select id, email, name, created_at as "createdAt" from users where id = ${1 + i % 500}`],
       ['client', (_caller, i) => db.user.findUnique({ where: { id: 1 + i % 500 } })],
       ['inject without a database', () => app.inject('/none')],
       ['inject', (_caller, i) => app.inject(`/row/${1 + i % 500}`)],
     ]
+    const [[fromSql], fromClient, fromApp] = [await layers[1][1](0, 41), await layers[2][1](0, 41), (await layers[4][1](0, 41)).json()]
+    assert.deepEqual(fromClient, { ...fromSql }, 'the client reads the row that postgres.js reads')
+    assert.deepEqual(fromApp, JSON.parse(JSON.stringify(fromSql)), 'and so does the app')
     for (const [, ask] of layers) for (let i = 0; i < 3000; i++) await ask(0, i)
     const rows = await compare({
       baseline: 'socket',

@@ -2,6 +2,7 @@
 // after 2,000 requests. Install size and number of packages are read from the lock file and the disk: the closure of each
 // package's dependencies, without optional and peer ones.
 
+import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { startDatabase } from '../harness/database.js'
 import { load } from '../harness/load.js'
@@ -25,10 +26,14 @@ export async function run ({ seed, quick }) {
   const next = random(seed)
   try {
     const samples = new Map(Object.keys(CONTENDERS).map((name) => [name, { ready: [], memory: [] }]))
+    let expected
     for (let round = 0; round < (quick ? 3 : 7); round++) {
       for (const name of shuffle(Object.keys(CONTENDERS), next)) {
         process.env.BENCH_PEER = CONTENDERS[name].peer
         const server = await startServer('peer', database.url, { execArgv: ['--expose-gc'] })
+        const row = await (await fetch(`http://127.0.0.1:${server.port}/row/7`)).json()
+        expected ??= row
+        assert.deepEqual(row, expected, `${name} answers as the others do`)
         await load({ port: server.port, connections: 10, seconds: 1, requests: [{ path: '/row/7' }] })
         samples.get(name).ready.push(server.readyMs)
         samples.get(name).memory.push((await server.memory()).rss / 2 ** 20)

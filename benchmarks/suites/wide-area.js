@@ -3,6 +3,7 @@
 // clients keep cookies, as browsers do.
 // Distances dominate what is measured: 90, 230 and 160 ms there and back.
 
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { startCluster } from 'fastify-multi-region/testing'
 import { fill } from '../harness/database.js'
@@ -99,6 +100,7 @@ export async function run ({ seed, quick, only }) {
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     const sessions = quick ? 2 : 4
     const visits = quick ? 10 : 30
+    for (const region of REGIONS) await sameAnswers(cluster.edge, region)
     // Connections, prepared statements, compiled code: over these distances a process would stay cold for long.
     for (const way of WAYS) await Promise.all(REGIONS.flatMap((region) => Array.from({ length: quick ? sessions : 20 }, (_, i) => visit(cluster.edge, { region, way, number: 1 + i, visits: quick ? 2 : 8, names: ['post-redirect-get', 'login', 'POST that reads 3 times'] }))))
     const results = []
@@ -121,6 +123,12 @@ export async function run ({ seed, quick, only }) {
   } finally {
     await cluster.close()
   }
+}
+
+async function sameAnswers (edge, region) {
+  const rows = (way) => browser(edge, { region, way, number: 1 }).ask('GET', '/rows?id=7')
+  const { body: expected } = await rows(WAYS[0])
+  for (const way of WAYS) assert.deepEqual((await rows(way)).body, expected, `${way} reads the rows that ${WAYS[0]} reads in ${region}`)
 }
 
 async function visit (edge, { region, way, number, visits, names }) {

@@ -1,0 +1,1 @@
+export { buildNamed as build } from './fastify-postgres.js'
