@@ -44,11 +44,11 @@ export async function run ({ seed, quick, only }) {
     for (const open of [raw, ours, drizzle, drizzlePrepared, kysely, kyselyFastest, prisma, prismaFastest, zenstack]) opened.push(await open({ url: database.url, max: 10 }))
     const names = Object.keys(workloads).filter((name) => only === undefined || only.includes(name))
     for (const name of names) await sameAnswers(name, opened)
-    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 700 : 2000)
+    for (const name of names) for (const client of opened) await warm((caller, i) => workloads[name].run(client, caller, i), quick ? 400 : 2000)
 
     const callersList = quick ? [1, 20] : [1, 20, 100]
     const rounds = quick ? 5 : 7
-    const slices = quick ? 3 : 8
+    const slices = quick ? 2 : 8
     const ms = 25
     const results = []
     for (const callers of callersList) {
