@@ -101,6 +101,8 @@ export class Pool {
 
   /** Raised when a connection opens or closes. */
   get epoch (): number { return this.#epoch }
+  /** Open connections, in use or not. */
+  get sessions (): Iterable<Session> { return this.#sessions }
   /** Connections lent so far. */
   get uses (): number { return this.#uses }
 

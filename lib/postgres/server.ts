@@ -229,7 +229,7 @@ export class Server {
       fingerprint: seen.fingerprint,
       timeline: seen.timeline,
       standbyTimeline: role === 'standby' && seen.timeline !== undefined ? Math.max(seen.timeline, otherSystem ? 0 : before.standbyTimeline ?? 0) : otherSystem ? undefined : before.standbyTimeline,
-      members: otherServer ? 'one' : before.members,
+      members: otherServer ? this.#membersBeside(seen.fingerprint) : before.members,
       positions: (role === 'standby' ? seen.appliedLsn : seen.flushLsn) === undefined ? 'none' : 'available',
     }
     // Sessions that were opened to what this server was may hold transactions, plans and settings of that (FACTS 7.3).
@@ -265,11 +265,15 @@ export class Server {
   /** A member that a balancer has chosen greets with its own address. */
   #compareMember (session: Session): void {
     const { fingerprint, members } = this.#snapshot
-    const greeting = session.greeting
-    if (members === 'several' || greeting?.address === undefined || fingerprint.address === undefined) return
-    if (withoutMask(greeting.address) === fingerprint.address && greeting.port === fingerprint.port) return
+    if (members === 'several' || !isAnother(session, fingerprint)) return
     this.#snapshot = { ...this.#snapshot, members: 'several' }
     this.#options.onChange(this)
+  }
+
+  /** The monitor has met another server than before: a new one, or another member, and sessions to the first live on. */
+  #membersBeside (fingerprint: Fingerprint): 'one' | 'several' {
+    for (const session of this.#pool.sessions) if (isAnother(session, fingerprint)) return 'several'
+    return 'one'
   }
 
   #raiseEpoch (): void {
@@ -283,6 +287,12 @@ export class Server {
     // What runs there may end as its deadline allows; whoever waits there waits here from now on.
     this.#retired.set(old, old.close(this.#options.statementTimeoutMs, this.#pool).finally(() => { this.#retired.delete(old) }))
   }
+}
+
+/** Does the session's greeting name another server than the one that the monitor looks at? Unknown is no. */
+function isAnother ({ greeting }: Session, fingerprint: Fingerprint): boolean {
+  if (greeting?.address === undefined || fingerprint.address === undefined) return false
+  return withoutMask(greeting.address) !== fingerprint.address || greeting.port !== fingerprint.port
 }
 
 /** Nothing came, for as long as there was time. */

@@ -5,6 +5,7 @@ import t from 'tap'
 import { parseLsn, type Lsn } from '../../lib/core/lsn.ts'
 import { Floor } from '../../lib/postgres/floor.ts'
 import { Link } from '../../lib/testing/link.ts'
+import { waitFor } from '../../lib/testing/wait-for.ts'
 import { openBalancer } from '../support/balancer.ts'
 import { createTestDatabase } from '../support/shared-cluster.ts'
 import { openClients, type TestClients } from '../support/test-clients.ts'
@@ -55,14 +56,36 @@ await t.test('several servers behind one address: no look of one connection coun
   const balancer = await openBalancer(t, [portOf(database.replicaUrls.iad), portOf(database.replicaUrls.nrt)])
   const clients = await openClients(t, { database: { primary: database.primaryUrl, replica: at(database.replicaUrls.iad, balancer.port) }, pool: { max: 4 } })
   await Promise.all(Array.from({ length: 8 }, async () => clients.request().db.$queryRaw`select 1`))
-  await clients.servers.local.probe()
-  t.equal(clients.servers.facts.local.members, 'several')
+  // The last of them may still be opening when all have their answers.
+  await waitFor('a session on each of the servers', () => clients.servers.facts.local.members === 'several')
   const floor = await written(clients)
   await database.waitForReplay()
   t.match(await read(clients.request({ floor, blocked: 'no-proxy' })), [{ standby: false }])
   const array = clients.request({ floor, blocked: 'no-proxy' })
   const [rows] = await array.db.$transaction([array.db.$queryRaw<{ standby: boolean }[]>`select pg_is_in_recovery() as standby`], { isolationLevel: 'RepeatableRead' })
   t.same(rows, [{ standby: false }], 'nor for a transaction whose snapshot would be older than the look')
+})
+
+await t.test('the monitor that comes back to another server of the address speaks for none of the sessions to the first', async (t) => {
+  const [iad, nrt] = [portOf(database.replicaUrls.iad), portOf(database.replicaUrls.nrt)]
+  const link = await Link.open({ from: 'iad', to: 'iad', purpose: 'database', target: { host: '127.0.0.1', port: iad } })
+  t.teardown(async () => { await link.close() })
+  const clients = await openClients(t, { database: { primary: database.primaryUrl, replica: at(database.replicaUrls.iad, link.port) } })
+  t.match(await read(clients.request()), [{ standby: true }])
+  link.retarget({ host: '127.0.0.1', port: nrt })
+  await database.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%pg_postmaster_start_time%' and pid <> pg_backend_pid()", 'iad')
+  await waitFor('the monitor to have come back', async () => {
+    await clients.servers.local.probe()
+    return clients.servers.facts.local.fingerprint.port === String(nrt)
+  })
+  await database.pauseReplay('iad')
+  const floor = await written(clients)
+  await database.waitForReplay('nrt')
+  await clients.servers.local.probe()
+  const request = clients.request({ floor, blocked: 'no-proxy' })
+  const [row] = await request.db.$queryRaw<{ n: number }[]>`select count(*)::int as n from note`
+  await database.resumeReplay('iad')
+  t.equal(row?.n, await count())
 })
 
 await t.test('beside a primary that turns out to be a standby: it has moved', async (t) => {
